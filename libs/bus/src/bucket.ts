@@ -1,0 +1,110 @@
+import type { KV } from '@nats-io/kv';
+import { busError, type BusError } from './errors.ts';
+
+export interface Entry<T> {
+  readonly key: string;
+  readonly value: T;
+  /** Changes with every write; `update` takes it. */
+  readonly revision: number;
+}
+
+export type Change<T> =
+  | { readonly kind: 'put'; readonly key: string; readonly value: T }
+  | { readonly kind: 'deleted'; readonly key: string }
+  /** Everything that was there when the watch began has been told. */
+  | { readonly kind: 'caught-up' };
+
+/** A NATS key-value bucket of JSON values. A value that does not fit is skipped and told to `onInvalid`. */
+export class Bucket<T> {
+  readonly #kv: KV;
+  readonly #parse: (value: unknown) => T;
+  readonly #onInvalid: (key: string, error: unknown) => void;
+
+  constructor(kv: KV, parse: (value: unknown) => T, onInvalid: (key: string, error: unknown) => void) {
+    this.#kv = kv;
+    this.#parse = parse;
+    this.#onInvalid = onInvalid;
+  }
+
+  /** @returns null when the key is not there, was deleted, or its value does not fit. */
+  async get(key: string): Promise<Entry<T> | null> {
+    const entry = await this.#ask(`get ${key}`, this.#kv.get(key));
+    if (entry?.operation !== 'PUT') return null;
+    const value = this.#read(key, entry.string());
+    return value === null ? null : { key, value: value.value, revision: entry.revision };
+  }
+
+  /** Every key with its value. */
+  async all(): Promise<Entry<T>[]> {
+    const keys = await this.#ask('list keys', this.#kv.keys());
+    const names: string[] = [];
+    for await (const key of keys) names.push(key);
+    const entries = await Promise.all(names.map((key) => this.get(key)));
+    return entries.filter((entry) => entry !== null);
+  }
+
+  async put(key: string, value: T): Promise<number> {
+    return this.#ask(`put ${key}`, this.#kv.put(key, JSON.stringify(value)));
+  }
+
+  /** @throws BusError BUS_CONFLICT when the key is there already. */
+  async create(key: string, value: T): Promise<number> {
+    return this.#ask(`create ${key}`, this.#kv.create(key, JSON.stringify(value)));
+  }
+
+  /** @throws BusError BUS_CONFLICT when the key has been written since `revision`. */
+  async update(key: string, value: T, revision: number): Promise<number> {
+    return this.#ask(`update ${key}`, this.#kv.update(key, JSON.stringify(value), revision));
+  }
+
+  /** @param revision when given, only if the key has not been written since (else BUS_CONFLICT) */
+  async delete(key: string, revision?: number): Promise<void> {
+    const options = revision === undefined ? {} : { previousSeq: revision };
+    await this.#ask(`delete ${key}`, this.#kv.delete(key, options));
+  }
+
+  /** What is there now, then `caught-up`, then every change until `signal` is aborted. */
+  async *watch(signal: AbortSignal): AsyncGenerator<Change<T>> {
+    signal.throwIfAborted();
+    const status = await this.#ask('watch', this.#kv.status());
+    const changes = await this.#ask('watch', this.#kv.watch());
+    const stop = (): void => changes.stop();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      let caughtUp = status.values === 0;
+      if (caughtUp) yield { kind: 'caught-up' };
+      for await (const entry of changes) {
+        if (entry.operation === 'PUT') {
+          const read = this.#read(entry.key, entry.string());
+          if (read !== null) yield { kind: 'put', key: entry.key, value: read.value };
+        } else {
+          yield { kind: 'deleted', key: entry.key };
+        }
+        if (!caughtUp && entry.delta === 0) {
+          caughtUp = true;
+          yield { kind: 'caught-up' };
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', stop);
+      changes.stop();
+    }
+  }
+
+  #read(key: string, text: string): { value: T } | null {
+    try {
+      return { value: this.#parse(JSON.parse(text)) };
+    } catch (error) {
+      this.#onInvalid(key, error);
+      return null;
+    }
+  }
+
+  async #ask<R>(doing: string, answer: Promise<R>): Promise<R> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw busError(`${doing} in bucket`, error) satisfies BusError;
+    }
+  }
+}

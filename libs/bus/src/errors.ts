@@ -1,0 +1,38 @@
+import { JetStreamApiError } from '@nats-io/jetstream';
+
+export type BusErrorCode =
+  /** NATS cannot be reached or did not answer in time. Trying again can help. */
+  | 'BUS_UNAVAILABLE'
+  /** The stream is at its bound: the consumer of the events is behind. Trying again later helps. */
+  | 'BUS_STREAM_FULL'
+  /** A key was changed by somebody else since it was read. */
+  | 'BUS_CONFLICT'
+  /** NATS refused the request for good. */
+  | 'BUS_REJECTED';
+
+/** NATS did not do what was asked. */
+export class BusError extends Error {
+  override readonly name = 'BusError';
+  readonly code: BusErrorCode;
+
+  constructor(code: BusErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/** JetStream API codes: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
+const STREAM_FULL = new Set([10077, 10047, 10023, 10028]);
+const WRONG_LAST_SEQUENCE = 10071;
+
+/** Tells NATS's own errors apart once, by class and code. */
+export function busError(doing: string, error: unknown): BusError {
+  if (error instanceof BusError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  if (error instanceof JetStreamApiError) {
+    if (STREAM_FULL.has(error.code)) return new BusError('BUS_STREAM_FULL', `${doing}: stream is full: ${said}`, error);
+    if (error.code === WRONG_LAST_SEQUENCE) return new BusError('BUS_CONFLICT', `${doing}: changed meanwhile`, error);
+    return new BusError('BUS_REJECTED', `${doing}: refused by NATS: ${said}`, error);
+  }
+  return new BusError('BUS_UNAVAILABLE', `${doing}: NATS does not answer: ${said}`, error);
+}

@@ -1,0 +1,10 @@
+export { Bucket } from './bucket.ts';
+export type { Change, Entry } from './bucket.ts';
+export { Bus, openBus } from './bus.ts';
+export type { BusMessage, BusNotice, BusOptions } from './bus.ts';
+export { BusError } from './errors.ts';
+export type { BusErrorCode } from './errors.ts';
+export { EventStream } from './event-stream.ts';
+export type { StoredBatch, StreamBounds, StreamState } from './event-stream.ts';
+export { withLease } from './lease.ts';
+export type { LeaseRecord } from './lease.ts';

@@ -1,0 +1,129 @@
+import { batchSubject } from '@meadow/contract';
+import { startNats } from '@meadow/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { openBus, withLease, type Bus, type BusNotice, type Change, type LeaseRecord, type StoredBatch } from '../src/index.ts';
+
+type Nats = Awaited<ReturnType<typeof startNats>>;
+let nats: Nats;
+let bus: Bus;
+const notices: BusNotice[] = [];
+
+beforeAll(async () => {
+  nats = await startNats();
+  const signal = AbortSignal.timeout(20_000);
+  bus = await openBus({ url: nats.url, name: 'test', signal, onNotice: (notice) => notices.push(notice) });
+  await bus.events.ensure();
+}, 30_000);
+
+afterAll(async () => {
+  await bus[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
+});
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+async function take(from: number, count: number): Promise<StoredBatch[]> {
+  const stop = new AbortController();
+  const batches: StoredBatch[] = [];
+  for await (const batch of bus.events.read(from, AbortSignal.any([stop.signal, AbortSignal.timeout(15_000)]))) {
+    batches.push(batch);
+    if (batches.length === count) stop.abort();
+  }
+  return batches;
+}
+
+test('a batch that is published twice under one id is stored once', async () => {
+  const subject = batchSubject('task', 'prod', 3);
+  const before = await bus.events.state();
+  const first = await bus.events.publish(subject, encode('{}\n'), { id: 'b1', count: 1, collector: 'c' });
+  const second = await bus.events.publish(subject, encode('{}\n'), { id: 'b1', count: 1, collector: 'c' });
+  expect([first.duplicate, second.duplicate]).toEqual([false, true]);
+  const after = await bus.events.state();
+  expect(after.messages - before.messages).toBe(1);
+});
+
+test('reads from a position on, in order, with kind, cluster, partition and count', async () => {
+  const { lastSeq } = await bus.events.state();
+  for (let index = 0; index < 5; index++) {
+    const id = `r${index}`;
+    await bus.events.publish(batchSubject('task', 'prod', index), encode(`${index}`), { id, count: index, collector: 'c' });
+  }
+  const batches = await take(lastSeq + 3, 3);
+  expect(batches.map(({ seq, kind, cluster, partition, count, data }) => ({ seq, kind, cluster, partition, count, text: new TextDecoder().decode(data) }))).toEqual(
+    [2, 3, 4].map((index) => ({ seq: lastSeq + 1 + index, kind: 'task', cluster: 'prod', partition: index, count: index, text: `${index}` })),
+  );
+});
+
+test('what is purged is passed over', async () => {
+  const { lastSeq } = await bus.events.state();
+  await bus.events.publish(batchSubject('gap', 'prod', 0), encode('x'), { id: 'p1', count: 1, collector: 'c' });
+  await bus.events.purgeThrough(lastSeq);
+  const [batch] = await take(1, 1);
+  expect(batch?.seq).toBe(lastSeq + 1);
+});
+
+test('a bucket refuses a write based on an old revision, and skips a value that does not fit', async () => {
+  const bucket = await bus.bucket('test_values', (value) => z.number().parse(value));
+  const revision = await bucket.create('a', 1);
+  await expect(bucket.create('a', 2)).rejects.toMatchObject({ code: 'BUS_CONFLICT' });
+  await bucket.update('a', 2, revision);
+  await expect(bucket.update('a', 3, revision)).rejects.toMatchObject({ code: 'BUS_CONFLICT' });
+  expect(await bucket.get('a')).toMatchObject({ value: 2 });
+  const text = await bus.bucket('test_values', (value) => z.string().parse(value));
+  expect(await text.get('a')).toBeNull();
+  expect(notices).toContainEqual(expect.objectContaining({ kind: 'invalid-value', bucket: 'test_values', key: 'a' }));
+});
+
+test('a watch tells what is there, that it has caught up, then changes and deletions', async () => {
+  const bucket = await bus.bucket('test_watch', (value) => z.number().parse(value));
+  await bucket.put('x', 1);
+  const stop = new AbortController();
+  const seen: Change<number>[] = [];
+  for await (const change of bucket.watch(AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]))) {
+    seen.push(change);
+    if (change.kind === 'caught-up') {
+      await bucket.put('y', 2);
+      await bucket.delete('x');
+    }
+    if (change.kind === 'deleted') stop.abort();
+  }
+  expect(seen).toEqual([
+    { kind: 'put', key: 'x', value: 1 },
+    { kind: 'caught-up' },
+    { kind: 'put', key: 'y', value: 2 },
+    { kind: 'deleted', key: 'x' },
+  ]);
+});
+
+test('a lease has one holder; when it ends, the next takes over at once', async () => {
+  const bucket = await bus.bucket('test_leases', (value) => value as LeaseRecord);
+  const log: string[] = [];
+  const first = new AbortController();
+  const never = new AbortController();
+  const hold = (name: string, signal: AbortSignal): Promise<void> =>
+    withLease(bucket, 'writer', name, signal, async (lease) => {
+      log.push(`${name} holds`);
+      await new Promise((resolve) => lease.addEventListener('abort', resolve, { once: true }));
+      log.push(`${name} ends`);
+    });
+  const a = hold('a', first.signal);
+  await expect.poll(() => log).toEqual(['a holds']);
+  const b = hold('b', never.signal);
+  first.abort();
+  await a;
+  await expect.poll(() => log, { timeout: 5_000 }).toEqual(['a holds', 'a ends', 'b holds']);
+  never.abort();
+  await b;
+});
+
+test('comes back by itself after NATS was killed, with everything that was stored', async () => {
+  const { lastSeq } = await bus.events.state();
+  await nats.kill9();
+  await expect(
+    bus.events.publish(batchSubject('task', 'prod', 0), encode('x'), { id: 'k1', count: 1, collector: 'c' }),
+  ).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' });
+  await nats.restart();
+  await expect.poll(() => bus.connected, { timeout: 15_000 }).toBe(true);
+  await expect.poll(() => bus.events.state().then((state) => state.lastSeq, () => -1), { timeout: 15_000 }).toBe(lastSeq);
+}, 40_000);

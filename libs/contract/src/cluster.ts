@@ -1,0 +1,98 @@
+import { z } from 'zod';
+
+/** A cluster's name is a NATS subject token and a SQL value: short, lower case, no dots. */
+export const clusterName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'use 1 to 63 of a-z, 0-9, "-" and "_", starting with a letter or digit');
+
+const retentionDays = z.number().int().min(1).max(3650);
+
+/** How long finished tasks are kept, in days, by final state; `events` is for the raw events. */
+export const retentionPolicy = z.strictObject({
+  /** @default 30 */
+  success: retentionDays.default(30),
+  /** FAILURE, REVOKED, REJECTED and every other end. @default 180 */
+  failure: retentionDays.default(180),
+  /** `task_events`, `worker_samples`. @default 14 */
+  events: retentionDays.default(14),
+});
+
+/** What the collector hides before anything leaves it. Keys match as substrings, ignoring case. */
+export const maskingPolicy = z.strictObject({
+  /** @default true */
+  enabled: z.boolean().default(true),
+  /** Added to the built-in pass, secret, token, key, auth, dsn, credential. @default [] */
+  extraKeys: z.array(z.string().min(2).max(64)).max(100).default([]),
+  /** Keys that are shown although a rule matches, e.g. `primary_key`. Compared whole, ignoring case. @default [] */
+  allowKeys: z.array(z.string().min(1).max(64)).max(100).default([]),
+});
+
+const tls = z.strictObject({
+  /** PEM text or file path of the authority that signed the broker's certificate. */
+  ca: z.string().optional(),
+  cert: z.string().optional(),
+  key: z.string().optional(),
+  /** Whether the broker's certificate and host name are verified. @default true */
+  verify: z.boolean().default(true),
+});
+
+/** kombu's `broker_transport_options`, as far as they decide where events are found. */
+export const transportOptions = z.looseObject({
+  fanout_prefix: z.union([z.boolean(), z.string()]).optional(),
+  fanout_patterns: z.boolean().optional(),
+  global_keyprefix: z.string().optional(),
+  master_name: z.string().optional(),
+  sentinel_kwargs: z.record(z.string(), z.unknown()).optional(),
+});
+
+/**
+ * One Celery cluster to watch: everything that shares a broker URL (with its db or vhost).
+ * Kept as JSON in the NATS key-value bucket `meadow_clusters` under its name.
+ */
+export const clusterDefinition = z.strictObject({
+  name: clusterName,
+  /** kombu's URL form, several joined by `;` for failover. May hold a password: never log it. */
+  broker: z.string().min(1),
+  transportOptions: transportOptions.default({}),
+  /** Celery's `event_exchange`. @default 'celeryev' */
+  eventExchange: z.string().min(1).default('celeryev'),
+  tls: tls.optional(),
+  /** Bound of our own queue on RabbitMQ, past which the oldest events are dropped by the broker. */
+  eventQueue: z
+    .strictObject({
+      maxLength: z.number().int().min(1000).default(1_000_000),
+      maxBytes: z.number().int().min(1_000_000).default(2_000_000_000),
+    })
+    .prefault({}),
+  retention: retentionPolicy.prefault({}),
+  masking: maskingPolicy.prefault({}),
+});
+
+export type ClusterDefinition = z.output<typeof clusterDefinition>;
+/** What a person writes: everything but name and broker has a default. */
+export type ClusterDefinitionInput = z.input<typeof clusterDefinition>;
+export type RetentionPolicy = z.output<typeof retentionPolicy>;
+export type MaskingPolicy = z.output<typeof maskingPolicy>;
+
+/** How a collector stands with a cluster's broker, as it was last told. Kept in the bucket `meadow_status`. */
+export const clusterStatus = z.object({
+  cluster: clusterName,
+  state: z.enum(['connecting', 'connected', 'failed']),
+  /** Unix seconds since when this state holds. */
+  since: z.number(),
+  /** One line with the remedy, when failed. Never holds a secret. */
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  /** Broker endpoint with the password masked. */
+  endpoint: z.string(),
+  transport: z.enum(['redis', 'amqp', 'unknown']),
+  /** Totals since the collector started. */
+  events: z.number(),
+  rejected: z.number(),
+  gaps: z.number(),
+  /** Unix seconds of the newest event heard; null when none was. */
+  lastEventAt: z.number().nullable(),
+  /** Unix seconds of this report; a report older than 15 s is stale. */
+  reportedAt: z.number(),
+  collector: z.string(),
+});
+export type ClusterStatus = z.output<typeof clusterStatus>;

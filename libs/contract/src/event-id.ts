@@ -1,0 +1,65 @@
+const SEPARATOR = '\u001f';
+
+/**
+ * A deterministic id of a Celery event, which has none of its own: 64 bits as 16 hex digits, from who sent it, when and
+ * what about. Two collectors that hear the same event give it the same id; 2 million ids collide with probability 1e-7.
+ */
+export function eventId(
+  cluster: string,
+  hostname: string,
+  pid: number | null,
+  clock: number | null,
+  type: string,
+  uuid: string,
+  timestamp: number,
+): string {
+  return hash64(
+    cluster + SEPARATOR + hostname + SEPARATOR + pid + SEPARATOR + clock + SEPARATOR + type + SEPARATOR + uuid + SEPARATOR + timestamp,
+  );
+}
+
+/**
+ * Two 32-bit lanes with multiplicative mixing over UTF-16 units, folded into each other at the end. Not cryptographic.
+ * Written out here because it runs once an event: about 0.2 µs, a tenth of node:crypto's cheapest digest.
+ */
+function hash64(text: string): string {
+  let high = 0x9e3779b9;
+  let low = 0x7f4a7c15;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    high = Math.imul(high ^ unit, 0x85ebca6b);
+    low = Math.imul(low ^ unit, 0xc2b2ae35);
+    high = (high << 13) | (high >>> 19);
+    low = (low << 17) | (low >>> 15);
+  }
+  high = avalanche(high ^ text.length);
+  low = avalanche(low ^ high);
+  high = avalanche(high ^ low);
+  return hex32(high) + hex32(low);
+}
+
+function avalanche(value: number): number {
+  value = Math.imul(value ^ (value >>> 16), 0x7feb352d);
+  value = Math.imul(value ^ (value >>> 15), 0x846ca68b);
+  return (value ^ (value >>> 16)) >>> 0;
+}
+
+const HEX_BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hex32(value: number): string {
+  const byte = (shift: number): string => HEX_BYTES[(value >>> shift) & 0xff] ?? '';
+  return byte(24) + byte(16) + byte(8) + byte(0);
+}
+
+/** Into how many partitions a cluster's task events are split: the most aggregators that can share its work. */
+export const PARTITIONS = 8;
+
+/** The partition of a task, so that one task's events stay in order on one aggregator. Depends on the uuid alone. */
+export function partitionOf(uuid: string): number {
+  let hash = 0;
+  // uuids are random in every digit: a few of them spread as well as all
+  for (let index = Math.max(0, uuid.length - 6); index < uuid.length; index++) {
+    hash = Math.imul(hash ^ uuid.charCodeAt(index), 0x01000193);
+  }
+  return avalanche(hash) % PARTITIONS;
+}
