@@ -14,13 +14,15 @@ const mayImport = {
   broker: ['celery', 'contract'],
   store: ['contract'],
   api: ['celery', 'contract'],
-  testkit: ['contract', 'bus', 'store', 'broker', 'runtime'],
+  testkit: ['contract'],
   collector: ['celery', 'contract', 'broker', 'bus', 'runtime'],
   aggregator: ['celery', 'contract', 'bus', 'store', 'runtime'],
   gateway: ['contract', 'api', 'bus', 'store', 'runtime'],
   dashboard: ['contract', 'api'],
   'embedded-clickhouse': ['runtime'],
   standalone: ['contract', 'runtime'],
+  bench: ['testkit', 'celery', 'contract'],
+  e2e: ['testkit', 'contract'],
 };
 
 /** Client libraries with exactly one importer. */
@@ -34,10 +36,16 @@ const soleImporter = {
   chdb: 'apps/embedded-clickhouse',
 };
 
-const depConstraints = Object.entries(mayImport).map(([scope, targets]) => ({
-  sourceTag: `scope:${scope}`,
-  onlyDependOnLibsWithTags: [`scope:${scope}`, ...targets.map((target) => `scope:${target}`)],
-}));
+const constraints = (always) =>
+  Object.entries(mayImport).map(([scope, targets]) => ({
+    sourceTag: `scope:${scope}`,
+    onlyDependOnLibsWithTags: [scope, ...targets, ...always].map((target) => `scope:${target}`),
+  }));
+
+const moduleBoundaries = (always) => [
+  'error',
+  { enforceBuildableLibDependency: false, allow: [], depConstraints: constraints(always) },
+];
 
 const bannedSyntax = [
   { selector: 'ExportAllDeclaration', message: 'name each export' },
@@ -78,7 +86,7 @@ export default ts.config(
     files: ['**/*.ts', '**/*.svelte'],
     plugins: { '@nx': nx },
     rules: {
-      '@nx/enforce-module-boundaries': ['error', { enforceBuildableLibDependency: false, allow: [], depConstraints }],
+      '@nx/enforce-module-boundaries': moduleBoundaries([]),
     },
   },
   {
@@ -102,7 +110,13 @@ export default ts.config(
   })),
   {
     files: ['**/*.test.ts', '**/test/**', 'libs/testkit/**', 'bench/**', 'e2e/**'],
-    rules: { 'no-restricted-syntax': ['error', ...bannedSyntax], '@typescript-eslint/no-non-null-assertion': 'off' },
+    plugins: { '@nx': nx },
+    rules: {
+      'no-restricted-syntax': ['error', ...bannedSyntax],
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // tests start real servers and services, and write what they then read through the store
+      '@nx/enforce-module-boundaries': moduleBoundaries(['testkit', 'store', 'bus', 'contract']),
+    },
   },
   { files: ['**/*.config.js', '**/*.config.ts'], rules: { 'no-restricted-exports': 'off' } },
   prettier,

@@ -143,7 +143,7 @@ export class EventStream {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, fromSeq),
     });
-    const messages = await consumer.consume({ max_bytes: READ_AHEAD_BYTES });
+    const messages = await consumer.consume({ max_bytes: READ_AHEAD_BYTES, expires: 10_000, idle_heartbeat: 1_000 });
     const stop = (): void => messages.stop();
     signal.addEventListener('abort', stop, { once: true });
     try {

@@ -50,7 +50,7 @@ export interface PipelineEvent {
   readonly extra?: string;
 }
 
-/** A message that could not be decoded, kept aside: at most the first 64 KiB of it, secrets masked where text. */
+/** A message that could not be decoded, kept aside: at most the first 64 KiB of it. */
 export interface PoisonRecord {
   readonly cluster: string;
   readonly collected_at: number;
@@ -61,7 +61,7 @@ export interface PoisonRecord {
   readonly routing_key: string;
   /** Whole size of the message, bytes. */
   readonly size: number;
-  /** Text where it is UTF-8, else base64. */
+  /** Text with secrets masked; empty where it is no text, which could not be masked. */
   readonly body: string;
 }
 
@@ -71,7 +71,8 @@ export interface GapRecord {
   readonly collector: string;
   readonly started_at: number;
   readonly ended_at: number;
-  readonly reason: 'disconnected' | 'overflow' | 'collector-start';
+  /** As the event source tells it: connection lost, our buffer or our queue at its bound, broker restarted. */
+  readonly reason: 'disconnected' | 'overflow' | 'queue-overflow' | 'broker-restarted';
   /** Best estimate of the events missed; null when nothing is known. */
   readonly estimated_events: number | null;
 }

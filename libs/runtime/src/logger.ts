@@ -18,7 +18,6 @@ export function openLogger(service: string, level: LogLevel): Logger {
     base: { service },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label) => ({ level: label }) },
-    serializers: { error: describeError },
   });
 }
 

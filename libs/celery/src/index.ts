@@ -1,0 +1,29 @@
+// Wire formats: bytes in, facts out.
+export { decodeContent } from './content.ts';
+export type { Content, ContentOptions } from './content.ts';
+export { amqpEnvelope, decodeRedisEnvelope } from './envelope.ts';
+export type { AmqpMessage, AmqpProperties, Envelope } from './envelope.ts';
+export { CeleryDecodeError } from './errors.ts';
+export type { CeleryDecodeErrorCode, DecodeFacts } from './errors.ts';
+export { extraOf, isTaskEvent, isWorkerEvent } from './event.ts';
+export type { CeleryEvent, CustomEvent, EventBase, TaskEvent, TaskEventType, WorkerEvent } from './event.ts';
+export { decodeEvents } from './event-decoder.ts';
+export type { DecodedEvents } from './event-decoder.ts';
+export { parsePythonJson, stringifyPythonJson } from './json.ts';
+export type { JsonObject, JsonValue } from './json.ts';
+export { MAX_BYTES, MAX_DEPTH } from './limits.ts';
+export { certificateStore, readSignedBody, verifySignedBody } from './signed.ts';
+export type { CertificateStore, SignedBody } from './signed.ts';
+export { decodeTaskMessage, taskHeaders } from './task-message.ts';
+export type { TaskHeaders, TaskMessage } from './task-message.ts';
+
+// Python reprs and the state they, and events, amount to.
+export { isCut } from './repr/cut.ts';
+export { reprToJson, reprToJsonText } from './repr/json.ts';
+export type { ReprEntry, ReprNode, ReprResult } from './repr/node.ts';
+export { MAX_REPR_LENGTH, parseRepr } from './repr/parse.ts';
+export { MAX_ATTEMPTS } from './fold/run.ts';
+export { emptyTask, factsOf, fold, foldAll, MAX_FACTS } from './fold/task.ts';
+export type { Attempt, AttemptState, CutField, KnownTaskState, Progress, Task, TaskState } from './fold/task.ts';
+export { foldWorker, livenessOf } from './fold/worker.ts';
+export type { Liveness, Worker } from './fold/worker.ts';

@@ -1,0 +1,48 @@
+export { openStore, MAX_WRITE_BYTES } from './store.ts';
+export type { Store, StoreLogger, StoreOptions } from './store.ts';
+export { StoreError } from './errors.ts';
+export type { StoreErrorCode } from './errors.ts';
+export { migrate } from './migrate.ts';
+export type { MigrateOptions, MigrateResult } from './migrate.ts';
+export { ping } from './ping.ts';
+
+export type { StoredTaskEvent, TaskEventLine, TaskWriteRow, WorkerSampleLine, WorkerWriteRow } from './rows.ts';
+export {
+  insertGaps,
+  insertPoison,
+  insertTaskEvents,
+  insertTasks,
+  insertWorkers,
+  insertWorkerSamples,
+  taskWriteLine,
+} from './writes.ts';
+export type { Lines, WriteOptions } from './writes.ts';
+export { MAX_IDS, openTaskIds, recentEventIds, taskEventsByIds, taskKeysByIds } from './recovery.ts';
+export type { RecoveryOptions, StoredTaskKey } from './recovery.ts';
+
+export type { AskOptions, TimeRange } from './questions/options.ts';
+export { clusterSummaries } from './questions/cluster-summaries.ts';
+export type { ClusterSummary } from './questions/cluster-summaries.ts';
+export { dbInfo } from './questions/db-info.ts';
+export type { DbInfo, TableInfo } from './questions/db-info.ts';
+export { ingestGaps } from './questions/ingest-gaps.ts';
+export type { IngestGapsInput } from './questions/ingest-gaps.ts';
+export { overview } from './questions/overview.ts';
+export type {
+  Durations,
+  EventCounts,
+  FailingTask,
+  Overview,
+  OverviewInput,
+  SeriesPoint,
+} from './questions/overview.ts';
+export { poisonList } from './questions/poison-list.ts';
+export type { PoisonListInput } from './questions/poison-list.ts';
+export { taskDetail } from './questions/task-detail.ts';
+export type { TaskDetailInput } from './questions/task-detail.ts';
+export { taskEvents } from './questions/task-events.ts';
+export type { TaskEventsInput } from './questions/task-events.ts';
+export { taskList } from './questions/task-list.ts';
+export type { TaskListInput, TaskListPage } from './questions/task-list.ts';
+export { workerList } from './questions/worker-list.ts';
+export type { WorkerListInput, WorkerListRow } from './questions/worker-list.ts';

@@ -1,0 +1,42 @@
+import { fileURLToPath } from 'node:url';
+import { findReadyUrl } from './ready-line.ts';
+import { openNative, type TestServer } from './server.ts';
+import { removeFolder, tempFolder } from './temp-folder.ts';
+
+export interface EmbeddedClickHouseOptions {
+  /** @default a temporary folder, removed on dispose */
+  readonly dataDir?: string;
+  /** Further command-line arguments. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface EmbeddedClickHouse extends TestServer {
+  readonly url: string;
+  readonly dataDir: string;
+}
+
+const MAIN = fileURLToPath(new URL('../../../apps/embedded-clickhouse/src/main.ts', import.meta.url));
+
+/** The embedded ClickHouse of one-machine installs, in a process of its own. A restart keeps its port. */
+export async function startEmbeddedClickHouse(options: EmbeddedClickHouseOptions = {}): Promise<EmbeddedClickHouse> {
+  const ownFolder = options.dataDir === undefined ? tempFolder('clickhouse') : null;
+  const dataDir = options.dataDir ?? ownFolder ?? '';
+  let url = 'http://127.0.0.1:0';
+  const launch = () => ({
+    name: 'embedded-clickhouse',
+    command: process.execPath,
+    args: [MAIN, '--port', new URL(url).port || '0', '--data', dataDir, ...(options.args ?? [])],
+    deadlineMs: 60_000,
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ready(child: { log(): string }) {
+      const told = findReadyUrl(child.log());
+      if (told !== null) url = told;
+      return told !== null;
+    },
+  });
+  const server = await openNative(launch, async () => {
+    if (ownFolder !== null) await removeFolder(ownFolder);
+  });
+  return Object.assign(server, { url, dataDir });
+}
