@@ -1,0 +1,155 @@
+import { emptyTask, fold, foldAll, type Task, type TaskEvent } from '@meadow/celery';
+
+/** A task that is held in memory. */
+export interface Known {
+  task: Task;
+  /** Unix seconds at which the pipeline first heard of it: part of its row's key, so it never changes. */
+  readonly firstSeenAt: number;
+  /** Rough size in bytes. */
+  size: number;
+  /** The batch that touched it last; what the open or the running batch touched is not given up. */
+  touched: number;
+}
+
+export interface TaskMemoryOptions {
+  /** @default 64 MB */
+  readonly maxBytes?: number;
+}
+
+const FACT_BYTES = 700;
+
+/**
+ * Tasks of one cluster by id, newest used last, bounded in bytes. What is given up is remembered in a filter, so that an
+ * unknown id tells whether the store may hold its past (look it up) or the task is new (do not).
+ */
+export class TaskMemory {
+  readonly #known = new Map<string, Known>();
+  readonly #maxBytes: number;
+  readonly #givenUp = new IdFilter();
+  #bytes = 0;
+
+  constructor(options: TaskMemoryOptions = {}) {
+    this.#maxBytes = options.maxBytes ?? 64_000_000;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(id: string): Known | undefined {
+    return this.#known.get(id);
+  }
+
+  /** Whether the store may know more of this id than memory does. Never wrong when it says no; wrong in 1 % of yes. */
+  mayBeStored(id: string): boolean {
+    return this.#givenUp.has(id);
+  }
+
+  /** Notes that the store knows of this id: it was written before this process began. */
+  noteStored(id: string): void {
+    this.#givenUp.add(id);
+  }
+
+  /** Starts to hold a task: a new one, or one with the past that the store gave back. */
+  hold(id: string, past: readonly TaskEvent[], firstSeenAt: number, batch: number): Known {
+    const task = past.length === 0 ? emptyTask(id) : foldAll(id, past);
+    const known = { task, firstSeenAt, size: FACT_BYTES, touched: batch };
+    for (const fact of past) known.size += sizeOf(fact);
+    this.#known.set(id, known);
+    this.#bytes += known.size;
+    return known;
+  }
+
+  /** Applies one event. @returns whether it changed anything. */
+  apply(known: Known, fact: TaskEvent, batch: number): boolean {
+    const before = known.task;
+    known.task = fold(before, fact);
+    if (known.touched !== batch) {
+      // a Map keeps the order of insertion: setting anew moves the task to the young end
+      this.#known.delete(before.id);
+      this.#known.set(before.id, known);
+      known.touched = batch;
+    }
+    if (known.task === before) return false;
+    const size = sizeOf(fact);
+    known.size += size;
+    this.#bytes += size;
+    return true;
+  }
+
+  /** Gives up the tasks that were used longest ago until the bound is kept; `firstOpenBatch` and later stay. */
+  shrink(firstOpenBatch: number): void {
+    for (const [id, known] of this.#known) {
+      if (this.#bytes <= this.#maxBytes || known.touched >= firstOpenBatch) return;
+      this.#known.delete(id);
+      this.#bytes -= known.size;
+      this.#givenUp.add(id);
+    }
+  }
+}
+
+function sizeOf(fact: TaskEvent): number {
+  const { args, kwargs, result, traceback, exception } = fact;
+  return (
+    FACT_BYTES +
+    (args?.length ?? 0) +
+    (kwargs?.length ?? 0) +
+    (result?.length ?? 0) +
+    (traceback?.length ?? 0) +
+    (exception?.length ?? 0)
+  );
+}
+
+/** Bits of one generation: with 4 hashes about 1 % false hits at 800,000 ids. */
+const FILTER_BITS = 1 << 23;
+const FILTER_IDS = 800_000;
+
+/** A Bloom filter in two generations: 2 MB, remembers at least the last 800,000 ids. */
+class IdFilter {
+  #young = new Uint32Array(FILTER_BITS / 32);
+  #old = new Uint32Array(FILTER_BITS / 32);
+  #count = 0;
+
+  add(id: string): void {
+    if (this.#count >= FILTER_IDS) {
+      const recycled = this.#old;
+      this.#old = this.#young;
+      this.#young = recycled.fill(0);
+      this.#count = 0;
+    }
+    const [first, step] = hashes(id);
+    for (let round = 0, bit = first; round < 4; round++, bit = (bit + step) >>> 0) {
+      const at = bit & (FILTER_BITS - 1);
+      this.#young[at >>> 5] = (this.#young[at >>> 5] ?? 0) | (1 << (at & 31));
+    }
+    this.#count++;
+  }
+
+  has(id: string): boolean {
+    const [bit, step] = hashes(id);
+    return covers(this.#young, bit, step) || covers(this.#old, bit, step);
+  }
+}
+
+function covers(bits: Uint32Array, bit: number, step: number): boolean {
+  for (let round = 0; round < 4; round++, bit = (bit + step) >>> 0) {
+    const at = bit & (FILTER_BITS - 1);
+    if (((bits[at >>> 5] ?? 0) & (1 << (at & 31))) === 0) return false;
+  }
+  return true;
+}
+
+function hashes(id: string): [number, number] {
+  let first = 0x811c9dc5;
+  let second = 0x9747b28c;
+  for (let index = 0; index < id.length; index++) {
+    const code = id.charCodeAt(index);
+    first = Math.imul(first ^ code, 0x01000193);
+    second = Math.imul(second ^ code, 0x5bd1e995) ^ (second >>> 13);
+  }
+  return [(first ^ (first >>> 15)) >>> 0, (second | 1) >>> 0];
+}

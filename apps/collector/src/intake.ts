@@ -1,0 +1,111 @@
+import {
+  amqpEnvelope,
+  CeleryDecodeError,
+  decodeEvents,
+  decodeRedisEnvelope,
+  extraOf,
+  isTaskEvent,
+  isWorkerEvent,
+  type CeleryEvent,
+  type Envelope,
+  type WorkerEvent,
+} from '@meadow/celery';
+import type { BrokerDelivery } from '@meadow/broker';
+import { partitionOf, type PoisonRecord } from '@meadow/contract';
+import { Heartbeats } from './heartbeats.ts';
+import { customLine, taskLine, workerLine, type LineContext } from './line.ts';
+import type { Publisher } from './publisher.ts';
+
+/** Of an undecodable message at most this much is kept. Bytes. */
+const POISON_BYTES = 65_536;
+/** Gossip between workers: of no interest to anybody else. */
+const GOSSIP = new Set(['worker-elect', 'worker-elect-ack']);
+
+/** What one delivery came to. */
+export interface Taken {
+  readonly events: number;
+  readonly rejected: readonly string[];
+  /** Sender's time of the newest event, Unix seconds; 0 when there was none. */
+  readonly newest: number;
+}
+
+/** Turns what the broker delivers into lines of batches: decode, thin heartbeats, mask, encode. Never throws. */
+export class Intake {
+  readonly #context: LineContext;
+  readonly #publisher: Publisher;
+  readonly #heartbeats = new Heartbeats();
+
+  constructor(context: LineContext, publisher: Publisher) {
+    this.#context = context;
+    this.#publisher = publisher;
+  }
+
+  take(delivery: BrokerDelivery): Taken {
+    const collectedAt = Date.now() / 1000;
+    let envelope: Envelope | null = null;
+    try {
+      envelope = delivery.kind === 'redis' ? decodeRedisEnvelope(delivery.payload) : amqpEnvelope(delivery);
+    } catch (error) {
+      return { events: 0, rejected: [this.#bury(delivery, null, error, collectedAt)], newest: 0 };
+    }
+    const { events, failures } = decodeEvents(envelope);
+    let newest = 0;
+    for (const event of events) {
+      this.#add(event, collectedAt);
+      if (event.timestamp > newest) newest = event.timestamp;
+    }
+    const rejected =
+      failures.length === 0 ? NONE : failures.map((error) => this.#bury(delivery, envelope, error, collectedAt));
+    return { events: events.length, rejected, newest };
+  }
+
+  #add(event: CeleryEvent, collectedAt: number): void {
+    if (isTaskEvent(event)) {
+      this.#publisher.add('task', partitionOf(event.uuid), taskLine(this.#context, event, extraOf(event), collectedAt));
+    } else if (isWorkerEvent(event)) {
+      this.#addWorker(event, collectedAt);
+    } else if (!GOSSIP.has(event.type)) {
+      this.#publisher.add('task', 0, customLine(this.#context, event, extraOf(event), collectedAt));
+    }
+  }
+
+  #addWorker(event: WorkerEvent, collectedAt: number): void {
+    const extra = extraOf(event);
+    if (event.type === 'worker-heartbeat' && this.#heartbeats.add({ event, extra, collectedAt })) return;
+    // a heartbeat from before a goodbye must not arrive after it
+    this.#heartbeats.drop(event.hostname);
+    this.#publisher.add('worker', 0, workerLine(this.#context, event, extra, collectedAt));
+  }
+
+  /** Passes on the newest heartbeat of each worker that sent one since the last call. */
+  releaseHeartbeats(): void {
+    for (const { event, extra, collectedAt } of this.#heartbeats.take()) {
+      this.#publisher.add('worker', 0, workerLine(this.#context, event, extra, collectedAt));
+    }
+  }
+
+  /** Keeps what cannot be decoded, with the reason. @returns the reason's code */
+  #bury(delivery: BrokerDelivery, envelope: Envelope | null, error: unknown, collectedAt: number): string {
+    const { cluster, mask } = this.#context;
+    const reason = error instanceof CeleryDecodeError ? error.code : 'COLLECTOR_FAILED';
+    const raw = envelope?.body ?? (delivery.kind === 'redis' ? delivery.payload : delivery.content);
+    const kept = Buffer.from(raw.subarray(0, POISON_BYTES));
+    const text = kept.toString('utf8');
+    const isText = !text.includes('\ufffd') && !text.includes('\0');
+    const record: PoisonRecord = {
+      cluster,
+      collected_at: collectedAt,
+      reason,
+      detail: mask(error instanceof Error ? error.message : String(error)).slice(0, 1_000),
+      content_type: envelope?.contentType ?? '',
+      routing_key: (delivery.kind === 'redis' ? delivery.channel : delivery.routingKey).slice(0, 255),
+      size: raw.length,
+      // bytes that are no text cannot be masked: a pickle's strings may be secrets, so only its size is kept
+      body: isText ? mask(text).toWellFormed() : '',
+    };
+    this.#publisher.add('poison', 0, `${JSON.stringify(record)}\n`);
+    return reason;
+  }
+}
+
+const NONE: readonly string[] = [];

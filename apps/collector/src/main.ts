@@ -1,0 +1,110 @@
+import { openBus, type BusNotice } from '@meadow/bus';
+import {
+  BUCKETS,
+  clusterDefinition,
+  clusterStatus,
+  type ClusterDefinition,
+  type ClusterStatus,
+} from '@meadow/contract';
+import { describeError, retry, runService } from '@meadow/runtime';
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { watchCluster } from './cluster.ts';
+import { gatherSeeds, readDefinitions, type Definitions } from './definitions.ts';
+import { seed, watchAll } from './registry.ts';
+import { createTelemetry } from './telemetry.ts';
+
+const config = z.object({
+  MEADOW_NATS_URL: z.string().default('nats://127.0.0.1:4222'),
+  MEADOW_CLUSTERS: z.string().default(''),
+  MEADOW_CLUSTERS_FILE: z.string().default(''),
+});
+
+/** Status of a cluster that nobody watches any more disappears after this. */
+const STATUS_TTL_MS = 60_000;
+
+async function readSeeds(environment: string, path: string): Promise<Definitions> {
+  const { values } = parseArgs({ options: { cluster: { type: 'string', multiple: true, default: [] } } });
+  const problems: { cluster: string | null; message: string }[] = [];
+  let file: { path: string; text: string } | null = null;
+  if (path !== '') {
+    try {
+      file = { path, text: await readFile(path, 'utf8') };
+    } catch (error) {
+      problems.push({
+        cluster: null,
+        message: `MEADOW_CLUSTERS_FILE: ${error instanceof Error ? error.message : path}`,
+      });
+    }
+  }
+  const gathered = gatherSeeds({ environment, file, args: values.cluster });
+  const read = readDefinitions(gathered.seeds);
+  return { clusters: read.clusters, problems: [...problems, ...gathered.problems, ...read.problems] };
+}
+
+await runService('collector', config, async ({ config, log, metrics, signal, readyWhen }) => {
+  const telemetry = createTelemetry(log, metrics);
+  const collector = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  let missing: string | null = 'no connection to NATS';
+  const onNotice = (notice: BusNotice): void => log.warn({ ...notice }, `NATS: ${notice.kind}`);
+  const onRetry = (error: unknown, waitMs: number): void =>
+    log.warn({ error: describeError(error), waitMs }, 'waiting');
+
+  const { clusters, problems } = await readSeeds(config.MEADOW_CLUSTERS, config.MEADOW_CLUSTERS_FILE);
+  for (const { message } of problems) telemetry.badDefinition(message);
+
+  await using bus = await openBus({ url: config.MEADOW_NATS_URL, name: `collector ${collector}`, signal, onNotice });
+  readyWhen(() => (bus.connected ? missing : 'no connection to NATS'));
+  const buckets = await retry(
+    async () => {
+      await bus.events.ensure();
+      return {
+        clusters: await bus.bucket<ClusterDefinition>(BUCKETS.clusters, (value) => clusterDefinition.parse(value)),
+        status: await bus.bucket<ClusterStatus>(BUCKETS.status, (value) => clusterStatus.parse(value), {
+          ttlMs: STATUS_TTL_MS,
+        }),
+      };
+    },
+    { signal, onRetry },
+  );
+  await retry(() => seed(buckets.clusters, clusters), { signal, onRetry });
+  await tellInvalid(buckets.status, problems, collector);
+  missing = null;
+
+  const deps = { collector, stream: bus.events, status: buckets.status, telemetry };
+  const watching = (): Promise<void> =>
+    watchAll(buckets.clusters, (cluster, ends) => watchCluster(cluster, deps, ends), signal);
+  await retry(watching, { signal, onRetry }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+});
+
+/** A definition that does not fit is shown beside the others, so that it is found where people look. */
+async function tellInvalid(
+  status: { put(key: string, value: ClusterStatus): Promise<number> },
+  problems: Definitions['problems'],
+  collector: string,
+): Promise<void> {
+  const now = Date.now() / 1000;
+  for (const { cluster, message } of problems) {
+    if (cluster === null) continue;
+    const report: ClusterStatus = {
+      cluster,
+      collector,
+      state: 'failed',
+      since: now,
+      error: { code: 'CLUSTER_INVALID', message },
+      endpoint: '',
+      transport: 'unknown',
+      events: 0,
+      rejected: 0,
+      gaps: 0,
+      lastEventAt: null,
+      reportedAt: now,
+    };
+    await status.put(cluster, report).catch(() => undefined);
+  }
+}

@@ -1,0 +1,145 @@
+import type { MaskingPolicy } from '@meadow/contract';
+
+/** Hides secrets in one text: Python reprs, JSON, exception texts, tracebacks, URLs. Same text in, same text out. */
+export type Mask = (text: string) => string;
+
+const BUILT_IN_KEYS = ['pass', 'secret', 'token', 'key', 'auth', 'dsn', 'credential'];
+
+/** Words that hold one of the above and are no secret. Cut out of a key before it is judged: `author_token` still is one. */
+const HARMLESS =
+  /authors?(?![a-z]*iz)|keyboards?|keywords?|keyerror|monkeys?|passengers?|passed|passing|passes|bypass|compass|tokenizers?|(?:max|prompt|completion|input|output|total)_tokens/gi;
+
+/** Names of exceptions are followed by `: message`, which is no value of theirs (`KeyError: 'customer'`). */
+const EXCEPTION_NAME = /(?:error|exception|warning)$/i;
+
+const MASKED = '***';
+
+/** A card number: 13 to 19 digits, alone, possibly in groups; Luhn decides. */
+const CARD = /(?<![\d.])(?:\d[ -]?){12,18}\d(?![\d.])/g;
+const JWT = /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g;
+const KEY_CHAR = /[\w.$-]/;
+/** What stands between a key and its value. */
+const ASSIGNED = /['"]?\s*(?:=>|[:=])\s*/y;
+const AUTHORITY_END = /[\s/?#'"]/;
+const LONGEST_AUTHORITY = 1_000;
+/** What may follow a bare value. */
+const BARE_END = /[\s,;&)}\]'"<>]/;
+const AUTH_SCHEME = /^(?:bearer|basic|token|digest)$/i;
+const NO_SECRET = /^(?:None|null|True|False|true|false|''|""|b''|\(\)|\[\]|\{\}|)$/;
+
+/** @returns the mask of a policy; the identity when it is switched off. */
+export function createMask(policy: MaskingPolicy): Mask {
+  if (!policy.enabled) return (text) => text;
+  const words = [...BUILT_IN_KEYS, ...policy.extraKeys].map(escapeRegExp).join('|');
+  const allowed = new Set(policy.allowKeys.map((key) => key.toLowerCase()));
+  const secretWord = new RegExp(words, 'i');
+  const everySecretWord = new RegExp(words, 'gi');
+  // one cheap look decides for nearly every text that there is nothing to do
+  const suspicious = new RegExp(`${words}|://|eyJ|\\d(?:[ -]?\\d){12}`, 'i');
+  const isSecretKey = (key: string): boolean =>
+    !allowed.has(key.toLowerCase()) && !EXCEPTION_NAME.test(key) && secretWord.test(key.replace(HARMLESS, ''));
+
+  return (text) => {
+    if (!suspicious.test(text)) return text;
+    return maskUserInfo(maskKeyed(text, everySecretWord, isSecretKey))
+      .replace(JWT, MASKED)
+      .replace(CARD, (digits) => (isCardNumber(digits) ? MASKED : digits));
+  };
+}
+
+function maskKeyed(text: string, words: RegExp, isSecretKey: (key: string) => boolean): string {
+  let masked = '';
+  let copied = 0;
+  words.lastIndex = 0;
+  for (let match = words.exec(text); match !== null; match = words.exec(text)) {
+    let from = match.index;
+    while (from > copied && KEY_CHAR.test(text[from - 1] ?? '')) from--;
+    let to = match.index + match[0].length;
+    while (to < text.length && KEY_CHAR.test(text[to] ?? '')) to++;
+    words.lastIndex = to;
+    ASSIGNED.lastIndex = to;
+    const assigned = ASSIGNED.exec(text);
+    if (assigned === null || !isSecretKey(text.slice(from, to))) continue;
+    const start = to + assigned[0].length;
+    const end = valueEnd(text, start);
+    const value = text.slice(start, end);
+    if (NO_SECRET.test(value)) continue;
+    const quote = /^[bru]{0,2}(['"])/i.exec(value)?.[1] ?? '';
+    masked += `${text.slice(copied, start)}${quote}${MASKED}${quote}`;
+    copied = end;
+    words.lastIndex = end;
+  }
+  return copied === 0 ? text : masked + text.slice(copied);
+}
+
+/** Hides the password of `scheme://user:password@host`. A password may hold `@` and `:`; a `/` ends the authority. */
+function maskUserInfo(text: string): string {
+  let masked = '';
+  let copied = 0;
+  for (let at = text.indexOf('://'); at !== -1; at = text.indexOf('://', at + 3)) {
+    const start = at + 3;
+    let end = start;
+    while (end < text.length && end - start < LONGEST_AUTHORITY && !AUTHORITY_END.test(text[end] ?? '')) end++;
+    const authority = text.slice(start, end);
+    const host = authority.lastIndexOf('@');
+    const password = authority.indexOf(':') + 1;
+    if (host === -1 || password === 0 || password > host) continue;
+    masked += `${text.slice(copied, start + password)}${MASKED}`;
+    copied = start + host;
+  }
+  return copied === 0 ? text : masked + text.slice(copied);
+}
+
+/** Where the value that starts at `start` ends. In doubt later rather than earlier: hiding too much leaks nothing. */
+function valueEnd(text: string, start: number): number {
+  const prefix = /^[bru]{0,2}(?=['"])/i.exec(text.slice(start, start + 3))?.[0].length ?? 0;
+  const first = text[start + prefix];
+  if (first === "'" || first === '"') return stringEnd(text, start + prefix);
+  if (first === '(' || first === '[' || first === '{' || first === '<') return bracketEnd(text, start);
+  let end = bareEnd(text, start);
+  if (text[end] === '(') return bracketEnd(text, end);
+  if (AUTH_SCHEME.test(text.slice(start, end))) end = bareEnd(text, end + 1);
+  return end;
+}
+
+function bareEnd(text: string, start: number): number {
+  let end = start;
+  while (end < text.length && text[end] !== '(' && !BARE_END.test(text[end] ?? '')) end++;
+  return end;
+}
+
+function stringEnd(text: string, open: number): number {
+  const quote = text[open];
+  for (let index = open + 1; index < text.length; index++) {
+    if (text[index] === '\\') index++;
+    else if (text[index] === quote) return index + 1;
+  }
+  return text.length;
+}
+
+function bracketEnd(text: string, open: number): number {
+  let depth = 0;
+  for (let index = open; index < text.length; index++) {
+    const char = text[index];
+    if (char === "'" || char === '"') index = stringEnd(text, index) - 1;
+    else if (char === '(' || char === '[' || char === '{' || char === '<') depth++;
+    else if ((char === ')' || char === ']' || char === '}' || char === '>') && --depth === 0) return index + 1;
+  }
+  return text.length;
+}
+
+function isCardNumber(text: string): boolean {
+  const digits = text.replace(/[ -]/g, '');
+  if (/^(\d)\1*$/.test(digits)) return false;
+  let sum = 0;
+  for (let index = 0; index < digits.length; index++) {
+    const digit = Number(digits[digits.length - 1 - index]);
+    const doubled = digit * 2;
+    sum += index % 2 === 0 ? digit : doubled > 9 ? doubled - 9 : doubled;
+  }
+  return sum % 10 === 0;
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\-]/g, '\\$&');
+}

@@ -1,0 +1,212 @@
+import { IllegalOperationError, type Channel, type ConsumeMessage } from 'amqplib';
+import { BurstQueue } from '../burst-queue.ts';
+import { withDeadline } from '../deadline.ts';
+import type { BrokerError } from '../errors.ts';
+import type {
+  AdapterOptions,
+  AmqpDelivery,
+  BrokerStatus,
+  Burst,
+  EventGap,
+  EventSource,
+  EventSourceDefinition,
+} from '../event-source.ts';
+import { keepConnected, type Session } from '../keep-connected.ts';
+import { timeoutError } from '../network-error.ts';
+import type { AmqpTarget, Broker } from '../url.ts';
+import { connectAmqp, type AmqpConnection } from './connection.ts';
+import { amqpError } from './errors.ts';
+import { declareEventQueue } from './topology.ts';
+
+type AmqpBroker = Extract<Broker, { kind: 'amqp' }>;
+
+interface TaggedDelivery extends AmqpDelivery {
+  readonly deliveryTag: number;
+}
+
+/** After an abort, so long may the consumer still settle before the connection is closed. */
+const SETTLE_GRACE_MS = 5000;
+/** How often the length of our queue is compared with its bound. */
+const LENGTH_CHECK_MS = 10_000;
+
+/**
+ * Event source over a durable, bounded queue of ours. A delivery is the broker's until its burst is settled: when this
+ * process or the connection ends before, it is delivered again.
+ */
+export function openAmqpEvents(
+  broker: AmqpBroker,
+  definition: EventSourceDefinition,
+  options: AdapterOptions,
+): EventSource {
+  return new AmqpEvents(broker, definition, options);
+}
+
+class AmqpEvents implements EventSource {
+  readonly transport = 'amqp';
+  readonly endpoint: string;
+  readonly bursts: AsyncIterable<Burst, void, void>;
+  readonly #definition: EventSourceDefinition;
+  readonly #options: AdapterOptions;
+  readonly #queue: BurstQueue<TaggedDelivery>;
+  readonly #end = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #disposed = Promise.withResolvers<undefined>();
+  readonly #done: Promise<void>;
+  #status: BrokerStatus = { state: 'connecting', sinceMs: Date.now(), error: null };
+  /** The channel that delivers now; null between connections, when nothing can be settled. */
+  #channel: Channel | null = null;
+  /** When the broker last proved that it was there and our queue within its bound. */
+  #sureAtMs: number | null = null;
+
+  constructor(broker: AmqpBroker, definition: EventSourceDefinition, options: AdapterOptions) {
+    this.endpoint = broker.targets[0].endpoint;
+    this.#definition = definition;
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
+    // The broker stops at the prefetch bound, so this queue never overflows.
+    this.#queue = new BurstQueue(
+      { messages: Infinity, bytes: Infinity, burst: options.limits.burstMessages },
+      () => undefined,
+    );
+    this.bursts = this.#takeBursts();
+    this.#done = keepConnected<AmqpTarget>({
+      targets: broker.targets,
+      open: (target, signal) => this.#open(target, signal),
+      toError: (error, target) => amqpError(error, target, definition.name),
+      onStatus: (status) => {
+        this.#status = status;
+        options.onStatus(status);
+      },
+      signal: this.#signal,
+      minBackoffMs: options.timing.minBackoffMs,
+      maxBackoffMs: options.timing.maxBackoffMs,
+    });
+  }
+
+  get status(): BrokerStatus {
+    return this.#status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    this.#disposed.resolve(undefined);
+    await this.#done;
+  }
+
+  async *#takeBursts(): AsyncGenerator<Burst, void, void> {
+    for (;;) {
+      const deliveries = await this.#queue.take(this.#signal);
+      const tag = deliveries.at(-1)?.deliveryTag;
+      if (tag === undefined) return;
+      const channel = this.#channel;
+      yield { deliveries, settle: () => this.#settle(channel, tag) };
+    }
+  }
+
+  #settle(channel: Channel | null, deliveryTag: number): void {
+    if (channel === null || channel !== this.#channel) return;
+    try {
+      channel.ack({ fields: { deliveryTag } } as ConsumeMessage, true);
+    } catch (error) {
+      // The channel is closing and we have not heard yet: the broker will deliver again.
+      if (!(error instanceof IllegalOperationError)) throw error;
+    }
+  }
+
+  async #open(target: AmqpTarget, signal: AbortSignal): Promise<Session> {
+    const { cluster, clientName, timing } = this.#options;
+    const { connectTimeoutMs: timeoutMs, silenceMs } = timing;
+    const connection = await connectAmqp(target, { cluster, clientName, timeoutMs, silenceMs, signal });
+    try {
+      return await withDeadline(this.#consume(connection, target), {
+        ms: timeoutMs,
+        signal,
+        giveUp: () => void connection.close(),
+        onTimeout: () => timeoutError({ cluster, endpoint: target.endpoint }),
+      });
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  async #consume(connection: AmqpConnection, target: AmqpTarget): Promise<Session> {
+    const { cluster, limits } = this.#options;
+    const { eventExchange: exchange, eventQueue } = this.#definition;
+    const declared = await declareEventQueue(connection.model, { cluster, exchange, ...eventQueue });
+    const channel = await connection.model.createChannel();
+    const { promise: failed, resolve: fail } = Promise.withResolvers<BrokerError>();
+    let reason: unknown = null;
+    channel.on('error', (error) => {
+      reason = error;
+    });
+    channel.once('close', () => {
+      if (this.#channel === channel) this.#channel = null;
+      // Whatever waits here belongs to this channel, and will be delivered again.
+      this.#queue.clear();
+      // The connection, when that is what went, tells why; a channel alone must tell by itself.
+      if (reason !== null) fail(amqpError(reason, target, cluster));
+      else void connection.lost.then(fail);
+    });
+    await channel.prefetch(limits.unsettledMessages);
+    this.#channel = channel;
+    await channel.consume(declared.queue, (message) => {
+      if (message === null) fail(amqpError(new Error('consumer cancelled'), target, cluster));
+      else this.#queue.push(delivery(message));
+    });
+    this.#tellGaps(declared, Date.now());
+    const timer = setInterval(() => void this.#checkLength(channel, declared.queue), LENGTH_CHECK_MS);
+    return {
+      lost: Promise.race([failed, connection.lost]),
+      close: async () => {
+        clearInterval(timer);
+        if (this.#signal.aborted && this.#channel !== null) await this.#settleGrace(connection);
+        await connection.close();
+      },
+    };
+  }
+
+  /** Leaves the consumer time to settle what it holds; disposal, which it calls last, ends the wait. */
+  async #settleGrace(connection: AmqpConnection): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => resolve(undefined), SETTLE_GRACE_MS);
+    await Promise.race([promise, this.#disposed.promise, connection.lost]);
+    clearTimeout(timer);
+  }
+
+  #tellGaps(declared: Awaited<ReturnType<typeof declareEventQueue>>, atMs: number): void {
+    const queueVanished = !declared.existed && this.#sureAtMs !== null;
+    if (declared.brokerRestarted === true || queueVanished) this.#tellGap('broker-restarted', atMs);
+    if (declared.waiting >= this.#definition.eventQueue.maxLength) this.#tellGap('queue-overflow', atMs);
+    this.#sureAtMs = atMs;
+  }
+
+  async #checkLength(channel: Channel, queue: string): Promise<void> {
+    try {
+      const { messageCount } = await channel.checkQueue(queue);
+      const atMs = Date.now();
+      if (messageCount >= this.#definition.eventQueue.maxLength) this.#tellGap('queue-overflow', atMs);
+      this.#sureAtMs = atMs;
+    } catch {
+      // the channel is gone, which the session notices by itself
+    }
+  }
+
+  #tellGap(reason: EventGap['reason'], toMs: number): void {
+    this.#options.onGap({ reason, fromMs: this.#sureAtMs, toMs, lost: null, recentMessagesPerSecond: null });
+  }
+}
+
+function delivery({ fields, properties, content }: ConsumeMessage): TaggedDelivery {
+  const { exchange, routingKey, redelivered, deliveryTag } = fields;
+  return {
+    kind: 'amqp',
+    exchange,
+    routingKey,
+    properties,
+    content,
+    receivedAtMs: Date.now(),
+    redelivered,
+    deliveryTag,
+  };
+}

@@ -1,0 +1,83 @@
+import { expect, test, vi } from 'vitest';
+import { BurstQueue, type Overflow } from './burst-queue.ts';
+import type { RedisDelivery } from './event-source.ts';
+
+const delivery = (n: number, bytes = 10): RedisDelivery => ({
+  kind: 'redis',
+  channel: String(n),
+  payload: Buffer.alloc(bytes),
+  receivedAtMs: n,
+  redelivered: false,
+});
+const numbers = (burst: readonly RedisDelivery[]): number[] => burst.map(({ receivedAtMs }) => receivedAtMs);
+const never = new AbortController().signal;
+
+function queueOf(limits: { messages?: number; bytes?: number; burst?: number }) {
+  const overflows: Overflow[] = [];
+  const all = { messages: 100, bytes: 1e9, burst: 1000, ...limits };
+  const queue = new BurstQueue<RedisDelivery>(all, (overflow) => overflows.push(overflow));
+  return { queue, overflows };
+}
+
+test('what waits is taken at once, in order, in bursts no larger than the limit', async () => {
+  const { queue } = queueOf({ burst: 3 });
+  for (let n = 1; n <= 7; n++) queue.push(delivery(n));
+  expect(numbers(await queue.take(never))).toEqual([1, 2, 3]);
+  queue.push(delivery(8));
+  expect(numbers(await queue.take(never))).toEqual([4, 5, 6]);
+  expect(numbers(await queue.take(never))).toEqual([7, 8]);
+  expect(queue.length).toBe(0);
+});
+
+test('a waiting consumer wakes with everything that came in the same turn', async () => {
+  const { queue } = queueOf({});
+  const taken = queue.take(never);
+  queue.push(delivery(1));
+  queue.push(delivery(2));
+  expect(numbers(await taken)).toEqual([1, 2]);
+});
+
+test('at the bound the oldest are dropped, counted and told together', async () => {
+  vi.useFakeTimers();
+  const { queue, overflows } = queueOf({ messages: 3 });
+  for (let n = 1; n <= 10; n++) queue.push(delivery(n));
+  expect(queue.length).toBe(3);
+  expect(overflows).toEqual([]);
+  vi.advanceTimersByTime(1000);
+  vi.useRealTimers();
+  expect(overflows).toEqual([{ fromMs: 1, toMs: 7, lost: 7 }]);
+  expect(numbers(await queue.take(never))).toEqual([8, 9, 10]);
+});
+
+test('bytes are a bound as well, but one huge message is still let through', async () => {
+  const { queue, overflows } = queueOf({ bytes: 1000 });
+  queue.push(delivery(1, 300));
+  queue.push(delivery(2, 300));
+  queue.push(delivery(3, 300));
+  expect(numbers(await queue.take(never))).toEqual([2, 3]);
+  queue.push(delivery(4, 5000));
+  expect(numbers(await queue.take(never))).toEqual([4]);
+  queue.flush();
+  expect(overflows).toEqual([{ fromMs: 1, toMs: 1, lost: 1 }]);
+});
+
+test('a queue that overflows for long holds no more than its bound', async () => {
+  const { queue, overflows } = queueOf({ messages: 2000, burst: 500 });
+  for (let n = 0; n < 100_000; n++) {
+    queue.push(delivery(n));
+    if (n % 5000 === 0) await queue.take(never);
+  }
+  queue.flush();
+  const taken: number[] = [];
+  while (queue.length > 0) taken.push(...numbers(await queue.take(never)));
+  expect(taken).toEqual(Array.from({ length: 2000 }, (_, n) => 98_000 + n));
+  expect(overflows.reduce((sum, { lost }) => sum + lost, 0)).toBeGreaterThan(85_000);
+});
+
+test('an abort ends the wait with an empty burst', async () => {
+  const { queue } = queueOf({});
+  const controller = new AbortController();
+  const taken = queue.take(controller.signal);
+  controller.abort();
+  expect(await taken).toEqual([]);
+});

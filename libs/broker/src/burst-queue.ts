@@ -1,0 +1,116 @@
+import type { BrokerDelivery } from './event-source.ts';
+
+export interface BurstQueueLimits {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly burst: number;
+}
+
+/** Messages dropped because nobody took them in time. */
+export interface Overflow {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly lost: number;
+}
+
+/**
+ * Deliveries between a broker's connection and their one consumer, who takes them in bursts. At either bound the oldest
+ * is dropped and counted; `onOverflow` hears of the drops together, at most once a second.
+ */
+export class BurstQueue<D extends BrokerDelivery> {
+  #items: D[] = [];
+  /** Index of the oldest delivery still here; those before it are dropped or taken. */
+  #head = 0;
+  #bytes = 0;
+  #wake: (() => void) | null = null;
+  #dropped: { fromMs: number; toMs: number; lost: number } | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  readonly #limits: BurstQueueLimits;
+  readonly #onOverflow: (overflow: Overflow) => void;
+
+  constructor(limits: BurstQueueLimits, onOverflow: (overflow: Overflow) => void) {
+    this.#limits = limits;
+    this.#onOverflow = onOverflow;
+  }
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(delivery: D): void {
+    this.#items.push(delivery);
+    this.#bytes += sizeOf(delivery);
+    while (this.length > 1 && (this.length > this.#limits.messages || this.#bytes > this.#limits.bytes)) this.#drop();
+    if (this.#wake !== null) {
+      this.#wake();
+      this.#wake = null;
+    }
+  }
+
+  /** What waits, oldest first, at most one burst; waits itself while nothing does. Empty once `signal` is aborted. */
+  async take(signal: AbortSignal): Promise<readonly D[]> {
+    while (this.length === 0 && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      this.#wake = () => resolve(undefined);
+      signal.addEventListener('abort', this.#onAbort, { once: true });
+      await promise;
+      signal.removeEventListener('abort', this.#onAbort);
+    }
+    return signal.aborted ? [] : this.#cut();
+  }
+
+  /** Forgets everything that waits: it belongs to a connection that is gone and will be delivered again. */
+  clear(): void {
+    this.#items = [];
+    this.#head = 0;
+    this.#bytes = 0;
+  }
+
+  /** Tells of drops not yet told. */
+  flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const dropped = this.#dropped;
+    this.#dropped = null;
+    if (dropped !== null) this.#onOverflow(dropped);
+  }
+
+  readonly #onAbort = (): void => this.#wake?.();
+
+  #cut(): readonly D[] {
+    if (this.#head === 0 && this.#items.length <= this.#limits.burst) {
+      const whole = this.#items;
+      this.clear();
+      return whole;
+    }
+    const burst = this.#items.slice(this.#head, this.#head + this.#limits.burst);
+    this.#head += burst.length;
+    for (const delivery of burst) this.#bytes -= sizeOf(delivery);
+    this.#compact();
+    return burst;
+  }
+
+  #drop(): void {
+    const oldest = this.#items[this.#head];
+    if (oldest === undefined) return;
+    this.#head += 1;
+    this.#bytes -= sizeOf(oldest);
+    this.#dropped ??= { fromMs: oldest.receivedAtMs, toMs: oldest.receivedAtMs, lost: 0 };
+    this.#dropped.toMs = oldest.receivedAtMs;
+    this.#dropped.lost += 1;
+    this.#timer ??= setTimeout(() => this.flush(), 1000);
+    this.#compact();
+  }
+
+  /** Lets go of what is before the head once that is half of the array: constant work per delivery on average. */
+  #compact(): void {
+    if (this.#head < 1024 || this.#head * 2 < this.#items.length) return;
+    this.#items = this.#items.slice(this.#head);
+    this.#head = 0;
+  }
+}
+
+/** Rough memory of a delivery: its payload and the objects around it. Bytes. */
+function sizeOf(delivery: BrokerDelivery): number {
+  return 200 + (delivery.kind === 'redis' ? delivery.payload.length : delivery.content.length);
+}
