@@ -1,7 +1,7 @@
 // Question: what does one Celery event cost to decode, from the bytes a Redis subscriber gets to a checked event?
 // Command: node bench/decode.ts [seconds]      Prints one line of JSON; times are CPU microseconds per event.
 import { readFileSync } from 'node:fs';
-import { decodeEvents, decodeRedisEnvelope, extraOf } from '../libs/celery/src/index.ts';
+import { decodeEvents, decodeRedisEnvelope, extraOf } from '@meadow/celery';
 
 const file = new URL('../vectors/celery-latest/redis-events.jsonl', import.meta.url);
 const seconds = Number(process.argv[2] ?? 3);

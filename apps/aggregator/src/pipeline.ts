@@ -7,12 +7,14 @@ import {
   type LiveWorkers,
   type RetentionPolicy,
 } from '@meadow/contract';
+import { retry } from '@meadow/runtime';
 import {
   openTaskIds,
   recentEventIds,
   taskEventsByIds,
   taskKeysByIds,
   MAX_IDS,
+  StoreError,
   workerList,
   type Store,
 } from '@meadow/store';
@@ -66,13 +68,21 @@ export class Pipeline {
   #lastPurge = 0;
 
   private constructor(options: PipelineOptions, writer: Writer, unfinished: Intent | null) {
-    const { store, signal } = options;
+    const { store, signal, telemetry } = options;
+    const persist = <T>(work: () => Promise<T>): Promise<T> =>
+      retry(work, {
+        signal,
+        onRetry: telemetry.waiting,
+        retryable: (error) => error instanceof StoreError && error.retryable,
+      });
     this.#options = options;
     this.#writer = writer;
     this.#batch = new Batch(1, this.#memory, unfinished === null ? null : new Set(unfinished.dropped));
     this.#past = {
-      events: (cluster, ids) => inSlices(ids, (taskIds) => taskEventsByIds(store, { cluster, taskIds, signal })),
-      keys: (cluster, ids) => inSlices(ids, (taskIds) => taskKeysByIds(store, { cluster, taskIds, signal })),
+      events: (cluster, ids) =>
+        inSlices(ids, (taskIds) => persist(() => taskEventsByIds(store, { cluster, taskIds, signal }))),
+      keys: (cluster, ids) =>
+        inSlices(ids, (taskIds) => persist(() => taskKeysByIds(store, { cluster, taskIds, signal }))),
     };
   }
 
@@ -164,9 +174,9 @@ export class Pipeline {
     this.#resolving = batch.resolve(this.#past);
     const writing = this.#write(batch);
     this.#writing = writing;
-    await this.#resolving;
-    // a failure surfaces at the next flush at the latest; nobody may be waiting right now
+    // a failure surfaces here or at the next flush; until then nobody may be waiting for it
     writing.catch(() => undefined);
+    await this.#resolving;
   }
 
   async #write(batch: Batch): Promise<void> {

@@ -5,12 +5,12 @@
 export function maskUrl(url: string): string {
   return url
     .split(/;(?=[\w+.-]+:\/\/)/)
-    .map((one) =>
-      one
-        .replace(/^([\w+.-]+:\/\/)?([^:@/]*):.*@/s, (_all, scheme: string | undefined, user: string) => {
-          return `${scheme ?? ''}${user}:**@`;
-        })
-        .replace(/([?&][^=&]*(?:password|passwd|secret|token)[^=&]*=)[^&]*/gi, '$1**'),
-    )
+    .map(maskOne)
     .join(';');
+}
+
+function maskOne(url: string): string {
+  const scheme = /^[\w+.-]+:\/\//.exec(url)?.[0] ?? '';
+  const rest = url.slice(scheme.length).replace(/^([^:@/]*):.*@/s, '$1:**@');
+  return scheme + rest.replace(/([?&][^=&]*(?:password|passwd|secret|token)[^=&]*=)[^&]*/gi, '$1**');
 }

@@ -63,7 +63,7 @@ export function networkError(error: unknown, facts: BrokerFacts, usesTls: boolea
 }
 
 export function timeoutError(facts: BrokerFacts, cause?: unknown): BrokerError {
-  const remedy = 'check for a firewall that drops packets, or a broker that hangs';
+  const remedy = 'check for a firewall that drops packets, a broker that hangs, or tls on one side only';
   return new BrokerError('BROKER_TIMEOUT', facts, 'no answer in time', remedy, cause);
 }
 

@@ -10,8 +10,8 @@ export class Bzip2SizeError extends Bzip2Error {}
 
 /**
  * Decompresses bzip2, streams one after another included, and checks every block's checksum. Written here because the
- * pure JavaScript decoders in use loop without end on a crafted run length; here each loop consumes input or fills a
- * bounded block.
+ * pure JavaScript decoders in use check a run length only once it is read, when a crafted one has wrapped around, and
+ * then count from there; here each loop consumes input or fills a bounded block.
  * @throws Bzip2SizeError when the output would pass `maxBytes`, Bzip2Error when the data is damaged
  */
 export function bunzip2(data: Uint8Array, maxBytes: number): Buffer {

@@ -55,6 +55,10 @@ export async function runService<S extends z.ZodObject>(
         process.exit(1);
       }, STOP_DEADLINE_MS).unref();
     });
+    process.once('unhandledRejection', (error) => {
+      log.error({ error: describeError(error) }, 'ended by an error that nobody handled');
+      process.exit(1);
+    });
     await using _health =
       common.MEADOW_HEALTH_PORT === 0
         ? null

@@ -117,20 +117,21 @@ async function findMaster(target: RedisTarget, options: RedisConnectOptions, tra
   const { address } = target;
   if (address.kind !== 'sentinel') throw new TypeError('no sentinel address');
   let last: unknown = null;
+  let answered = false;
   for (const sentinel of address.sentinels) {
     try {
       const master = await askSentinel(sentinel, address, target, options, track);
       if (master !== null) return master;
+      answered = true;
     } catch (error) {
       last = error;
     }
   }
   const facts = { cluster: options.cluster, endpoint: target.endpoint };
-  const unknown = last === null;
-  const problem = unknown
+  const problem = answered
     ? `no sentinel knows the master "${address.masterName}"`
     : `no sentinel answered: ${redisError(last, target, options.cluster).code}`;
-  const remedy = unknown
+  const remedy = answered
     ? 'check transportOptions.master_name'
     : 'check their addresses, and transportOptions.sentinel_kwargs.password when they ask for one';
   throw new BrokerError('BROKER_SENTINEL_FAILED', facts, problem, remedy, last);

@@ -1,0 +1,265 @@
+import { runPython, startRedis, startRedisSentinel, waitFor, type RedisServer } from '@meadow/testkit';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { EventSourceDefinition } from '../src/index.ts';
+import { eventSourceConformance, range, type BrokerUnderTest } from './conformance.ts';
+import { definitionOf, listen } from './listening.ts';
+
+async function startBroker(): Promise<BrokerUnderTest> {
+  const server = await startRedis({ password: 'right' });
+  const withClient = async <T>(work: (client: Redis) => Promise<T>): Promise<T> => {
+    const client = new Redis(server.url);
+    try {
+      return await work(client);
+    } finally {
+      client.disconnect();
+    }
+  };
+  return {
+    server,
+    transport: 'redis',
+    url: server.url,
+    wrongPasswordUrl: server.url.replace('right', 'wrong-secret'),
+    wrongPlace: { url: server.url.replace(/0$/, '99'), code: 'BROKER_DB_INVALID', remedy: /databases/ },
+    publish: (exchange, routingKey, numbers) =>
+      withClient(async (client) => {
+        const pipeline = client.pipeline();
+        for (const n of numbers) pipeline.publish(`/0.${exchange}/${routingKey}`, envelope(n));
+        await pipeline.exec();
+      }),
+    connections: (clientName) =>
+      withClient(async (client) => {
+        const list = String(await client.client('LIST'));
+        return list.split('\n').filter((line) => line.includes(` name=${clientName} `)).length;
+      }),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+const envelope = (n: number): string => {
+  const body = Buffer.from(JSON.stringify({ n })).toString('base64');
+  return JSON.stringify({ body, properties: { body_encoding: 'base64' } });
+};
+
+eventSourceConformance('redis', startBroker);
+
+describe('redis', () => {
+  let redis: RedisServer;
+  let client: Redis;
+  beforeAll(async () => {
+    redis = await startRedis({
+      acl: ['watcher on >see -@all +psubscribe +ping &/0.celeryev/*', 'blind on >see -@all +ping'],
+    });
+    client = new Redis(redis.url);
+  });
+  afterAll(async () => {
+    client.disconnect();
+    await redis[Symbol.asyncDispose]();
+  });
+
+  test('the span of a lost connection is told as a gap, with the rate to estimate by', async () => {
+    await using heard = await listen(definitionOf(redis.url), { timing: { silenceMs: 600 } });
+    await heard.reach('connected');
+    await client.publish('/0.celeryev/task.multi', envelope(1));
+    await heard.count(1);
+    await waitFor(() => client.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB'), { what: 'a moment later' });
+    await waitFor(() => heard.gaps.length === 1, { what: 'the gap' });
+    const [gap] = heard.gaps;
+    expect(gap).toMatchObject({ reason: 'disconnected', lost: null });
+    expect(gap?.fromMs).toBeGreaterThanOrEqual(heard.deliveries[0]?.receivedAtMs ?? Infinity);
+    expect(gap?.toMs).toBeGreaterThanOrEqual(gap?.fromMs ?? Infinity);
+    await heard.reach('connected');
+  });
+
+  test('a consumer that stops is buffered up to the bound, then loses the oldest, and is told how many', async () => {
+    const limits = { waitingMessages: 100, burstMessages: 10 };
+    const stop = new AbortController();
+    const { openEventSource } = await import('../src/index.ts');
+    const gaps: { reason: string; lost: number | null }[] = [];
+    await using source = await openEventSource(definitionOf(redis.url), {
+      signal: stop.signal,
+      limits,
+      onGap: (gap) => gaps.push(gap),
+    });
+    await waitFor(() => source.status.state === 'connected', { what: 'the connection' });
+    const pipeline = client.pipeline();
+    for (const n of range(1, 1000)) pipeline.publish('/0.celeryev/task.multi', envelope(n));
+    await pipeline.exec();
+    await waitFor(() => gaps.length > 0, { what: 'the overflow' });
+    expect(gaps).toMatchObject([{ reason: 'overflow', lost: 900 }]);
+    const channels: number[] = [];
+    for await (const { deliveries } of source.bursts) {
+      channels.push(deliveries.length);
+      if (channels.length === 10) break;
+    }
+    expect(channels).toEqual(Array.from({ length: 10 }, () => 10));
+  });
+
+  test.each([
+    ['without prefix', { transportOptions: { fanout_prefix: false } }, 'celeryev/task.sent'],
+    ['with a prefix of its own', { transportOptions: { fanout_prefix: 'farm-{db}.' } }, 'farm-0.celeryev/task.sent'],
+    ['without patterns', { transportOptions: { fanout_patterns: false } }, '/0.celeryev'],
+    ['with a global prefix', { transportOptions: { global_keyprefix: '[x]*:' } }, '[x]*:/0.celeryev/task.sent'],
+    ['through an exchange of its own', { eventExchange: 'gardenev' }, '/0.gardenev/task.sent'],
+  ] satisfies [string, Partial<EventSourceDefinition>, string][])(
+    'events published %s are heard',
+    async (_title, more, channel) => {
+      await using heard = await listen(definitionOf(redis.url, more));
+      await heard.reach('connected');
+      await client.publish(`${channel}x`, envelope(0));
+      await client.publish(channel, envelope(1));
+      await waitFor(() => heard.numbers().includes(1), { what: 'the event' });
+      const numbers = channel.endsWith('/task.sent') ? [0, 1] : [1];
+      expect(heard.numbers()).toEqual(numbers);
+    },
+  );
+
+  test('another database is another cluster', async () => {
+    await using third = await listen(definitionOf(redis.url.replace(/0$/, '3')));
+    await third.reach('connected');
+    await client.publish('/0.celeryev/task.sent', envelope(0));
+    await client.publish('/3.celeryev/task.sent', envelope(3));
+    await third.count(1);
+    expect(third.numbers()).toEqual([3]);
+  });
+
+  test('a user who may do nothing but listen can listen', async () => {
+    await using heard = await listen(definitionOf(redis.url.replace('redis://', 'redis://watcher:see@')));
+    await heard.reach('connected');
+    await client.publish('/0.celeryev/task.sent', envelope(1));
+    await heard.count(1);
+  });
+
+  test('a user without the channel is told which right is missing', async () => {
+    await using heard = await listen(definitionOf(redis.url.replace('redis://', 'redis://blind:see@')));
+    const error = await heard.failure();
+    expect(error).toMatchObject({ code: 'BROKER_PERMISSION_DENIED' });
+    expect(error.remedy).toMatch(/ACL SETUSER blind/);
+  });
+
+  test('a list of brokers is tried one after the other', async () => {
+    await using heard = await listen(definitionOf(`redis://127.0.0.1:1/0;${redis.url}`));
+    await heard.reach('connected', 3000);
+  });
+
+  test('a unix socket', async () => {
+    await using server = await startRedis({ unixSocket: true });
+    await using heard = await listen(definitionOf(`redis+socket://${server.socketPath ?? ''}?virtual_host=2`));
+    await heard.reach('connected');
+    const publisher = new Redis(server.url);
+    await publisher.publish('/2.celeryev/task.sent', envelope(1));
+    publisher.disconnect();
+    await heard.count(1);
+    await using missing = await listen(definitionOf('redis+socket:///no/such.sock'));
+    expect((await missing.failure()).code).toBe('BROKER_UNREACHABLE');
+  });
+
+  describe('tls', () => {
+    test('a certificate is verified by default, against the authority that is given', async () => {
+      await using server = await startRedis({ tls: true });
+      const ca = server.certificates?.ca ?? '';
+      await using trusting = await listen(definitionOf(`${server.url}?ssl_ca_certs=${encodeURIComponent(ca)}`));
+      await trusting.reach('connected');
+      await using careless = await listen(definitionOf(`${server.url}?ssl_cert_reqs=none`));
+      await careless.reach('connected');
+      await using strict = await listen(definitionOf(server.url));
+      const error = await strict.failure();
+      expect(error.code).toBe('BROKER_TLS_FAILED');
+      expect(error.remedy).toMatch(/tls\.ca/);
+      await using plain = await listen(definitionOf(server.url.replace('rediss', 'redis')));
+      expect(['BROKER_CLOSED', 'BROKER_REFUSED']).toContain((await plain.failure()).code);
+      await using missing = await listen(definitionOf(`${server.url}?ssl_ca_certs=/no/such.pem`));
+      expect((await missing.failure()).message).toMatch(/"\/no\/such.pem" cannot be read/);
+    });
+
+    test('a client certificate is shown where the server asks for one', async () => {
+      await using server = await startRedis({ tls: 'mutual' });
+      const { ca = '', clientCert = '', clientKey = '' } = server.certificates ?? {};
+      await using known = await listen(
+        definitionOf(server.url, { tls: { ca, cert: clientCert, key: clientKey, verify: true } }),
+      );
+      await known.reach('connected');
+      await using unknown = await listen(definitionOf(server.url, { tls: { ca, verify: true } }));
+      expect((await unknown.failure()).code).toMatch(/BROKER_(TLS_FAILED|CLOSED)/);
+    });
+
+    test('a certificate for another host is refused, unless the name is not looked at', async () => {
+      await using server = await startRedis({ tls: 'stranger' });
+      const tls = { ca: server.certificates?.ca ?? '', verify: true };
+      await using strict = await listen(definitionOf(server.url, { tls }));
+      const error = await strict.failure();
+      expect(error).toMatchObject({ code: 'BROKER_TLS_FAILED' });
+      expect(error.message).toMatch(/another host/);
+      await using lax = await listen(definitionOf(`${server.url}?ssl_check_hostname=false`, { tls }));
+      await lax.reach('connected');
+    });
+
+    test('a port without tls is told as such', async () => {
+      const timing = { connectTimeoutMs: 1000 };
+      await using heard = await listen(definitionOf(redis.url.replace('redis:', 'rediss:')), { timing });
+      // Redis takes the first bytes of TLS for the beginning of a command and waits for more.
+      expect((await heard.failure()).message).toMatch(/tls on one side only/);
+    });
+  });
+
+  describe('sentinel', () => {
+    test('the master is found, also past sentinels that are down, and both prefixes are heard', async () => {
+      await using master = await startRedis({ password: 'inner' });
+      await using sentinel = await startRedisSentinel(master, { password: 'outer' });
+      const broker = `sentinel://:inner@127.0.0.1:1/2;${sentinel.url}`;
+      const transportOptions = { master_name: sentinel.masterName, sentinel_kwargs: { password: 'outer' } };
+      await using heard = await listen(definitionOf(broker, { transportOptions }));
+      await heard.reach('connected');
+      const publisher = new Redis(master.url);
+      await publisher.publish('/2.celeryev/task.sent', envelope(1));
+      await publisher.publish('/{db}.celeryev/task.sent', envelope(2));
+      publisher.disconnect();
+      await heard.count(2);
+      expect(heard.numbers()).toEqual([1, 2]);
+
+      await using locked = await listen(definitionOf(broker, { transportOptions: { master_name: 'mymaster' } }));
+      expect((await locked.failure()).code).toBe('BROKER_SENTINEL_FAILED');
+      const misnamed = { ...transportOptions, master_name: 'nobody' };
+      await using lost = await listen(definitionOf(broker, { transportOptions: misnamed }));
+      const error = await lost.failure();
+      expect(error.message).toMatch(/no sentinel knows the master "nobody"/);
+    });
+
+    test('it follows the sentinels to a new master while the old one still answers', async () => {
+      await using first = await startRedis();
+      await using second = await startRedis();
+      await using sentinel = await startRedisSentinel(first);
+      const transportOptions = { master_name: sentinel.masterName };
+      await using heard = await listen(definitionOf(sentinel.url, { transportOptions }), {
+        timing: { silenceMs: 900 },
+      });
+      await heard.reach('connected');
+      const boss = new Redis(sentinel.port);
+      await boss.call('SENTINEL', 'REMOVE', sentinel.masterName);
+      await boss.call('SENTINEL', 'MONITOR', sentinel.masterName, '127.0.0.1', String(second.port), '1');
+      boss.disconnect();
+      const publisher = new Redis(second.url);
+      await waitFor(async () => (await publisher.publish('/0.celeryev/task.sent', envelope(5))) > 0, {
+        what: 'a listener',
+      });
+      publisher.disconnect();
+      await heard.count(1);
+      expect(heard.gaps).toMatchObject([{ reason: 'disconnected' }]);
+    });
+  });
+
+  test('kombu itself publishes where we listen', async () => {
+    const options = { global_keyprefix: 'app:', fanout_prefix: 'p{db}-' };
+    await using heard = await listen(definitionOf(redis.url.replace(/0$/, '4'), { transportOptions: options }));
+    await heard.reach('connected');
+    await runPython(`
+from celery import Celery
+app = Celery(broker='${redis.url.replace(/0$/, '4')}')
+app.conf.broker_transport_options = ${JSON.stringify(options)}
+with app.events.default_dispatcher() as dispatcher:
+    dispatcher.send('garden-opened', n=11)
+`);
+    await heard.count(1);
+    expect(heard.numbers()).toEqual([11]);
+  });
+});
