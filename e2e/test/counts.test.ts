@@ -1,4 +1,4 @@
-import { createClient } from '@clickhouse/client';
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { celeryEnvironment, runPython, startCeleryWorker, startMeadow, startRabbitmq, startRedis, waitFor } from '@meadow/testkit';
 import { expect, test } from 'vitest';
 import { tapRabbitmq, tapRedis, type EventTap } from './event-tap.ts';
@@ -32,7 +32,7 @@ async function expectExactCounts(cluster: string, broker: string, backend: strin
     services: ['aggregator', 'collector'],
     clusters: [{ name: cluster, broker }],
   });
-  const store = createClient({ url: meadow.clickhouse.url, database: 'meadow' });
+  const store = createClient({ url: meadow.clickhouse.url, database: 'meadow', log: { level: ClickHouseLogLevel.OFF } });
   const settings = { brokerUrl: broker, backendUrl: backend, settings: { worker_prefetch_multiplier: 4 } };
   await using worker = await startCeleryWorker({ ...settings, args: ['--concurrency', '2', '--without-gossip'] });
 

@@ -113,6 +113,21 @@ describe('rabbitmq', () => {
     expect(numbers.length).toBeLessThanOrEqual(15);
   });
 
+  test('what is settled between the abort and the disposal counts', async () => {
+    const definition = own();
+    const stop = new AbortController();
+    {
+      await using source = await openEventSource(definition, { signal: stop.signal });
+      await waitFor(() => source.status.state === 'connected', { what: 'the connection' });
+      await publish(rabbit.amqpUrl, definition.eventExchange, 'task.multi', [1]);
+      for await (const burst of source.bursts) {
+        stop.abort();
+        burst.settle();
+      }
+    }
+    expect(await queueInfo(definition.name, 'messages')).toBe('0');
+  });
+
   test('no more than the bound is handed out to a consumer that does not settle', async () => {
     const definition = own();
     await using heard = await listen(definition, { settle: false, limits: { unsettledMessages: 40 } });

@@ -154,13 +154,15 @@ export function eventSourceConformance(name: string, start: () => Promise<Broker
     test('an abort ends the bursts and the connection, and nothing stays open', async () => {
       const clientName = `closing-${broker.transport}`;
       const definition = own();
+      const gaps: unknown[] = [];
       {
-        await using heard = await listen(definition, { clientName });
+        await using heard = await listen(definition, { clientName, onGap: (gap) => gaps.push(gap) });
         await heard.reach('connected');
         await waitFor(async () => (await broker.connections(clientName)) === 1, { what: 'our connection' });
         heard.stop();
       }
       await waitFor(async () => (await broker.connections(clientName)) === 0, { what: 'our connection to be gone' });
+      expect(gaps).toEqual([]);
     });
 
     test('an abort in the middle of a connection attempt ends at once', async () => {

@@ -1,7 +1,7 @@
 import { runPython, startRedis, startRedisSentinel, waitFor, type RedisServer } from '@meadow/testkit';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EventSourceDefinition } from '../src/index.ts';
+import { openEventSource, type EventSourceDefinition } from '../src/index.ts';
 import { eventSourceConformance, range, type BrokerUnderTest } from './conformance.ts';
 import { definitionOf, listen } from './listening.ts';
 
@@ -74,7 +74,6 @@ describe('redis', () => {
   test('a consumer that stops is buffered up to the bound, then loses the oldest, and is told how many', async () => {
     const limits = { waitingMessages: 100, burstMessages: 10 };
     const stop = new AbortController();
-    const { openEventSource } = await import('../src/index.ts');
     const gaps: { reason: string; lost: number | null }[] = [];
     await using source = await openEventSource(definitionOf(redis.url), {
       signal: stop.signal,

@@ -1,8 +1,9 @@
-const SEPARATOR = '\u001f';
-
 /**
  * A deterministic id of a Celery event, which has none of its own: 64 bits as 16 hex digits, from who sent it, when and
  * what about. Two collectors that hear the same event give it the same id; 2 million ids collide with probability 1e-7.
+ *
+ * Two 32-bit lanes with multiplicative mixing over UTF-16 units and the bits of the numbers, folded into each other at the
+ * end. Not cryptographic. Written out, in one loop without a joined string, because it runs for every event: 0.3 µs.
  */
 export function eventId(
   cluster: string,
@@ -13,30 +14,37 @@ export function eventId(
   uuid: string,
   timestamp: number,
 ): string {
-  return hash64(
-    cluster + SEPARATOR + hostname + SEPARATOR + pid + SEPARATOR + clock + SEPARATOR + type + SEPARATOR + uuid + SEPARATOR + timestamp,
-  );
-}
-
-/**
- * Two 32-bit lanes with multiplicative mixing over UTF-16 units, folded into each other at the end. Not cryptographic.
- * Written out here because it runs once an event: about 0.2 µs, a tenth of node:crypto's cheapest digest.
- */
-function hash64(text: string): string {
   let high = 0x9e3779b9;
   let low = 0x7f4a7c15;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    high = Math.imul(high ^ unit, 0x85ebca6b);
-    low = Math.imul(low ^ unit, 0xc2b2ae35);
-    high = (high << 13) | (high >>> 19);
-    low = (low << 17) | (low >>> 15);
+  for (let part = 0; part < 4; part++) {
+    const text = part === 0 ? cluster : part === 1 ? hostname : part === 2 ? type : uuid;
+    for (let index = 0; index <= text.length; index++) {
+      // the length at the end keeps ('ab', 'c') and ('a', 'bc') apart
+      const unit = index === text.length ? index | 0x10000 : text.charCodeAt(index);
+      high = Math.imul(high ^ unit, 0x85ebca6b);
+      low = Math.imul(low ^ unit, 0xc2b2ae35);
+      high = (high << 13) | (high >>> 19);
+      low = (low << 17) | (low >>> 15);
+    }
   }
-  high = avalanche(high ^ text.length);
+  for (let part = 0; part < 3; part++) {
+    numbers[0] = part === 0 ? timestamp : part === 1 ? (pid ?? -1) : (clock ?? -1);
+    for (let half = 0; half < 2; half++) {
+      const bits = numberBits[half] ?? 0;
+      high = Math.imul(high ^ bits, 0x85ebca6b);
+      low = Math.imul(low ^ bits, 0xc2b2ae35);
+      high = (high << 13) | (high >>> 19);
+      low = (low << 17) | (low >>> 15);
+    }
+  }
+  high = avalanche(high);
   low = avalanche(low ^ high);
   high = avalanche(high ^ low);
   return hex32(high) + hex32(low);
 }
+
+const numbers = new Float64Array(1);
+const numberBits = new Uint32Array(numbers.buffer);
 
 function avalanche(value: number): number {
   value = Math.imul(value ^ (value >>> 16), 0x7feb352d);

@@ -1,5 +1,18 @@
-export { clusterDefinition, clusterName, clusterStatus, maskingPolicy, retentionPolicy, transportOptions } from './cluster.ts';
-export type { ClusterDefinition, ClusterDefinitionInput, ClusterStatus, MaskingPolicy, RetentionPolicy } from './cluster.ts';
+export {
+  clusterDefinition,
+  clusterName,
+  clusterStatus,
+  maskingPolicy,
+  retentionPolicy,
+  transportOptions,
+} from './cluster.ts';
+export type {
+  ClusterDefinition,
+  ClusterDefinitionInput,
+  ClusterStatus,
+  MaskingPolicy,
+  RetentionPolicy,
+} from './cluster.ts';
 export { eventId, partitionOf, PARTITIONS } from './event-id.ts';
 export type { GapRecord, PipelineEvent, PoisonRecord } from './pipeline-event.ts';
 export {

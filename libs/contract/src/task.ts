@@ -1,7 +1,16 @@
 import { z } from 'zod';
 
 /** Celery's states plus the ones that its events know and its results do not; custom states are upper-case names. */
-export const TASK_STATES = ['PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED'] as const;
+export const TASK_STATES = [
+  'PENDING',
+  'RECEIVED',
+  'STARTED',
+  'RETRY',
+  'SUCCESS',
+  'FAILURE',
+  'REVOKED',
+  'REJECTED',
+] as const;
 /** States in which nothing more is expected of a task. */
 export const FINAL_STATES = ['SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED'] as const;
 

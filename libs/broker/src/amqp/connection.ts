@@ -1,4 +1,4 @@
-import { connect, type ChannelModel } from 'amqplib';
+import { connect, type ChannelModel, type SocketOptions } from 'amqplib';
 import { withDeadline } from '../deadline.ts';
 import type { BrokerError } from '../errors.ts';
 import { timeoutError } from '../network-error.ts';
@@ -34,6 +34,18 @@ export async function connectAmqp(target: AmqpTarget, options: AmqpConnectOption
   const facts = { cluster: options.cluster, endpoint: target.endpoint };
   try {
     const tls = target.tls === null ? {} : await tlsOptions(target.tls, facts);
+    const dial = new AbortController();
+    const socket: SocketOptions & { readonly signal: AbortSignal } = {
+      ...tls,
+      // Destroys the socket while it connects or shakes hands.
+      signal: dial.signal,
+      // Of inactivity, up to the end of the handshake: makes amqplib destroy a socket that hangs.
+      timeout: options.timeoutMs,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveDelay: 10_000,
+      clientProperties: { connection_name: options.clientName },
+    };
     const opening = connect(
       {
         protocol: target.tls === null ? 'amqp' : 'amqps',
@@ -46,30 +58,17 @@ export async function connectAmqp(target: AmqpTarget, options: AmqpConnectOption
         // A peer is dead after two intervals without a byte.
         heartbeat: Math.max(1, Math.round(options.silenceMs / 2000)),
       },
-      {
-        ...tls,
-        // Of inactivity, up to the end of the handshake: makes amqplib destroy a socket that hangs.
-        timeout: options.timeoutMs,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveDelay: 10_000,
-        clientProperties: { connection_name: options.clientName },
-      },
+      socket,
     );
-    let abandoned = false;
-    // A connection that opens after nobody waits for it any more is closed at once.
+    // Should it open just as it is given up, the socket's end is no news to anybody.
     opening.then(
-      (model) => {
-        if (abandoned) void model.close().catch(() => undefined);
-      },
+      (model) => model.on('error', () => undefined),
       () => undefined,
     );
     const model = await withDeadline(opening, {
       ms: options.timeoutMs,
       signal: options.signal,
-      giveUp: () => {
-        abandoned = true;
-      },
+      giveUp: () => dial.abort(),
       onTimeout: () => timeoutError(facts),
     });
     return watch(model, target, options.cluster);

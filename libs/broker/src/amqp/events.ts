@@ -26,6 +26,7 @@ interface TaggedDelivery extends AmqpDelivery {
 
 /** After an abort, so long may the consumer still settle before the connection is closed. */
 const SETTLE_GRACE_MS = 5000;
+const CLOSE_DEADLINE_MS = 1000;
 /** How often the length of our queue is compared with its bound. */
 const LENGTH_CHECK_MS = 10_000;
 
@@ -161,6 +162,8 @@ class AmqpEvents implements EventSource {
       close: async () => {
         clearInterval(timer);
         if (this.#signal.aborted && this.#channel !== null) await this.#settleGrace(connection);
+        // First the channel, so that what was settled last leaves before the connection's end does.
+        if (this.#channel === channel) await closeChannel(channel, connection);
         await connection.close();
       },
     };
@@ -195,6 +198,13 @@ class AmqpEvents implements EventSource {
   #tellGap(reason: EventGap['reason'], toMs: number): void {
     this.#options.onGap({ reason, fromMs: this.#sureAtMs, toMs, lost: null, recentMessagesPerSecond: null });
   }
+}
+
+async function closeChannel(channel: Channel, connection: AmqpConnection): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), CLOSE_DEADLINE_MS);
+  await Promise.race([channel.close().catch(() => undefined), connection.lost, promise]);
+  clearTimeout(timer);
 }
 
 function delivery({ fields, properties, content }: ConsumeMessage): TaggedDelivery {
