@@ -3,7 +3,7 @@ import type { PipelineEvent, RetentionPolicy, TaskListRow } from '@meadow/contra
 import type { StoredBatch } from '@meadow/bus';
 import type { StoredTaskEvent, StoredTaskKey, TaskWriteRow } from '@meadow/store';
 import type { RecentIds } from './recent-ids.ts';
-import { asTaskEvent, enrichedLine, listRow, taskRow } from './rows.ts';
+import { asTaskEvent, enrichedLine, lineFacts, type LineFacts, listRow, taskRow } from './rows.ts';
 import { TaskMemory, type Known } from './task-memory.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
@@ -33,7 +33,7 @@ export interface Writes {
 interface Pending {
   readonly cluster: string;
   readonly line: string;
-  readonly event: PipelineEvent;
+  readonly event: LineFacts;
 }
 
 /** A batch is written when it holds this much. */
@@ -123,7 +123,7 @@ export class Batch {
       this.#memory.workers.apply(message.cluster, event);
       return;
     }
-    this.#pending.push({ cluster: message.cluster, line, event });
+    this.#pending.push({ cluster: message.cluster, line, event: lineFacts(event) });
     if (event.task_id !== undefined) this.#fold(message.cluster, event.task_id, event);
   }
 
@@ -177,7 +177,7 @@ export class Batch {
   /** Everything to be written, as the tasks stand now. */
   writes(retentionOf: (cluster: string) => RetentionPolicy): Writes {
     const taskEvents = this.#pending.map(({ cluster, line, event }) => {
-      const task = event.task_id === undefined ? null : this.#taskOf(cluster, event.task_id);
+      const task = event.taskId === null ? null : this.#taskOf(cluster, event.taskId);
       return enrichedLine(line, event, task, retentionOf(cluster).events);
     });
     const tasks: TaskWriteRow[] = [];
@@ -235,10 +235,13 @@ export class Batch {
   }
 }
 
-/** Whether an event of a task that memory does not hold says that there were others before it. */
+/** An event that comes this late may be of a task that ended and was given up long ago. Seconds. */
+const LATE_SECONDS = 30;
+
+/** Whether an event of a task that memory does not hold says that there may have been others before it. */
 function mayHaveAPast(event: PipelineEvent): boolean {
   const begins = event.type === 'task-sent' || event.type === 'task-received';
-  return !begins || (event.retries ?? 0) > 0;
+  return !begins || (event.retries ?? 0) > 0 || event.collected_at - event.timestamp > LATE_SECONDS;
 }
 
 function addTo(sets: Map<string, Set<Known>>, cluster: string, known: Known): void {

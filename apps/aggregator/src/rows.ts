@@ -72,24 +72,47 @@ function parsedExtra(extra: string): Record<string, unknown> {
   }
 }
 
+/** What has to be known of an event until its line is written: the rest of it may be forgotten. */
+export interface LineFacts {
+  readonly type: string;
+  readonly taskId: string | null;
+  readonly collectedAt: number;
+  readonly hasName: boolean;
+  readonly hasQueue: boolean;
+  readonly hasRoot: boolean;
+  readonly hasException: boolean;
+}
+
+export function lineFacts(event: PipelineEvent): LineFacts {
+  return {
+    type: event.type,
+    taskId: event.task_id ?? null,
+    collectedAt: event.collected_at,
+    hasName: event.name !== undefined,
+    hasQueue: event.queue !== undefined,
+    hasRoot: event.root_id !== undefined,
+    hasException: event.exception !== undefined,
+  };
+}
+
 /**
  * What is joined onto a stored event, as the tail of its JSON line: name, queue and root where the event has none, the
  * state it brings, the wait, the class of an exception, and the date until which it is kept where that is not the default.
  */
-export function enrichedLine(line: string, event: PipelineEvent, task: Task | null, keepEventsDays: number): string {
+export function enrichedLine(line: string, event: LineFacts, task: Task | null, keepEventsDays: number): string {
   let tail = '';
   if (task !== null) {
-    if (event.name === undefined && task.name !== null) tail += `,"name":${JSON.stringify(task.name)}`;
-    if (event.queue === undefined && task.queue !== null) tail += `,"queue":${JSON.stringify(task.queue)}`;
-    if (event.root_id === undefined && task.rootId !== null) tail += `,"root_id":${JSON.stringify(task.rootId)}`;
+    if (!event.hasName && task.name !== null) tail += `,"name":${JSON.stringify(task.name)}`;
+    if (!event.hasQueue && task.queue !== null) tail += `,"queue":${JSON.stringify(task.queue)}`;
+    if (!event.hasRoot && task.rootId !== null) tail += `,"root_id":${JSON.stringify(task.rootId)}`;
     if (task.waitSeconds !== null && STARTED_OR_LATER.has(event.type)) tail += `,"wait_seconds":${task.waitSeconds}`;
-    if (event.exception !== undefined && task.exceptionType !== null) {
+    if (event.hasException && task.exceptionType !== null) {
       tail += `,"exception_type":${JSON.stringify(task.exceptionType)}`;
     }
   }
   const state = EVENT_STATES[event.type] ?? (event.type.startsWith('task-') ? event.type.slice(5).toUpperCase() : '');
   if (state !== '') tail += `,"state":${JSON.stringify(state)}`;
-  if (keepEventsDays !== 14) tail += `,"keep_until":${Math.floor(event.collected_at) + keepEventsDays * DAY_SECONDS}`;
+  if (keepEventsDays !== 14) tail += `,"keep_until":${Math.floor(event.collectedAt) + keepEventsDays * DAY_SECONDS}`;
   return `${line.slice(0, -1)}${tail}}\n`;
 }
 

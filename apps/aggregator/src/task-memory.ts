@@ -1,8 +1,11 @@
+import { isFinal } from './rows.ts';
 import { emptyTask, fold, foldAll, type Task, type TaskEvent } from '@meadow/celery';
 
 /** A task that is held in memory. */
 export interface Known {
   task: Task;
+  /** Whether it has ended and is waiting to be given up. */
+  ended: boolean;
   /** Unix seconds at which the pipeline first heard of it: part of its row's key, so it never changes. */
   readonly firstSeenAt: number;
   /** Rough size in bytes. */
@@ -17,15 +20,20 @@ export interface TaskMemoryOptions {
 }
 
 const FACT_BYTES = 700;
+/** An ended task is held for this many batches more, about two seconds: its last events may come in another order. */
+const LINGER_BATCHES = 4;
 
 /**
- * Tasks of one cluster by id, newest used last, bounded in bytes. What is given up is remembered in a filter, so that an
- * unknown id tells whether the store may hold its past (look it up) or the task is new (do not).
+ * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first: most of what is held is open.
+ * What is given up is remembered in a filter, so that an unknown id tells whether the store may hold its past (look it up)
+ * or the task is new (do not).
  */
 export class TaskMemory {
   readonly #known = new Map<string, Known>();
   readonly #maxBytes: number;
   readonly #givenUp = new IdFilter();
+  /** Ended tasks, the longest ended first. */
+  #ended: Known[] = [];
   #bytes = 0;
 
   constructor(options: TaskMemoryOptions = {}) {
@@ -57,7 +65,7 @@ export class TaskMemory {
   /** Starts to hold a task: a new one, or one with the past that the store gave back. */
   hold(id: string, past: readonly TaskEvent[], firstSeenAt: number, batch: number): Known {
     const task = past.length === 0 ? emptyTask(id) : foldAll(id, past);
-    const known = { task, firstSeenAt, size: FACT_BYTES, touched: batch };
+    const known = { task, ended: false, firstSeenAt, size: FACT_BYTES, touched: batch };
     for (const fact of past) known.size += sizeOf(fact);
     this.#known.set(id, known);
     this.#bytes += known.size;
@@ -78,17 +86,38 @@ export class TaskMemory {
     const size = sizeOf(fact);
     known.size += size;
     this.#bytes += size;
+    if (!known.ended && isFinal(known.task)) {
+      known.ended = true;
+      this.#ended.push(known);
+    }
     return true;
   }
 
-  /** Gives up the tasks that were used longest ago until the bound is kept; `firstOpenBatch` and later stay. */
+  /**
+   * Gives up tasks that ended a while ago, and, where the bound is not kept, those that were used longest ago. What batch
+   * `firstOpenBatch` or a later one touched stays.
+   */
   shrink(firstOpenBatch: number): void {
-    for (const [id, known] of this.#known) {
-      if (this.#bytes <= this.#maxBytes || known.touched >= firstOpenBatch) return;
-      this.#known.delete(id);
-      this.#bytes -= known.size;
-      this.#givenUp.add(id);
+    const lingering: Known[] = [];
+    for (const known of this.#ended) {
+      known.ended = isFinal(known.task);
+      if (known.touched >= firstOpenBatch - LINGER_BATCHES && known.ended) lingering.push(known);
+      else if (known.ended) this.#giveUp(known);
     }
+    this.#ended = lingering;
+    for (const known of this.#known.values()) {
+      if (this.#bytes <= this.#maxBytes || known.touched >= firstOpenBatch) return;
+      this.#giveUp(known);
+    }
+  }
+
+  #giveUp(known: Known): void {
+    const { id } = known.task;
+    // the id may be held anew by now
+    if (this.#known.get(id) !== known) return;
+    this.#known.delete(id);
+    this.#bytes -= known.size;
+    this.#givenUp.add(id);
   }
 }
 

@@ -137,7 +137,8 @@ function nodeEnvironment(folder: string, nodeName: string, port: number, distPor
     HOME: folder,
     ERL_EPMD_PORT: String(mapperPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-    ERL_FLAGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    // The port mapper is ours; a command that runs late must not start another that nobody ends.
+    ERL_FLAGS: '-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}',
     RABBITMQ_NODENAME: nodeName,
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(port),
