@@ -1,0 +1,71 @@
+import { ApiError } from '@meadow/api';
+import type { Logger } from '@meadow/runtime';
+import type { Store } from '@meadow/store';
+import { resolve } from 'node:path';
+import type { Registry } from 'prom-client';
+import { BusLink } from './bus-link.ts';
+import { isBuilt } from './dashboard.ts';
+import { LiveHub } from './live-feed.ts';
+import { StoreQuestions } from './questions.ts';
+import { BucketRegistry } from './registry.ts';
+import { openServer, type GatewayServer } from './server.ts';
+import { createTelemetry } from './telemetry.ts';
+
+export interface GatewayOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly natsUrl: string;
+  readonly dashboardDir: string;
+  readonly store: Store;
+  readonly version: string;
+  readonly log: Logger;
+  readonly metrics: Registry;
+}
+
+/**
+ * Answers as soon as it listens, whether NATS and ClickHouse are there or not. Disposing ends live streams with a word
+ * to connect again, answers what is under way, and closes.
+ */
+export async function openGateway(options: GatewayOptions): Promise<GatewayServer> {
+  const telemetry = createTelemetry(options.log, options.metrics);
+  const now = (): number => Date.now() / 1000;
+  const dashboardDir = resolve(options.dashboardDir);
+  await using cleanUp = new AsyncDisposableStack();
+  const stop = new AbortController();
+  cleanUp.defer(() => stop.abort());
+
+  const registry = new BucketRegistry(telemetry);
+  const live: LiveHub = new LiveHub({
+    source: () => {
+      const { bus } = link;
+      return bus === null ? null : (subject, signal) => bus.subscribe(subject, signal);
+    },
+    telemetry,
+    now,
+  });
+  const link: BusLink = new BusLink({
+    url: options.natsUrl,
+    telemetry,
+    onLost: () =>
+      live.interrupt(new ApiError('BUS_UNAVAILABLE', 'connection to NATS lost: live views resume when it is back')),
+    onOpen: (bus) => void registry.follow(bus, stop.signal),
+  });
+  cleanUp.use(link);
+  const questions = new StoreQuestions(options.store, telemetry, now);
+
+  const server = await openServer({
+    ports: { questions, live, clusters: registry, bus: link, version: options.version, startedAt: now(), now },
+    host: options.host,
+    port: options.port,
+    dashboardDir,
+    metrics: options.metrics,
+    missing: async () => [link.problem(), await questions.problem()].filter((problem) => problem !== null),
+    telemetry,
+  });
+  cleanUp.use(server);
+  cleanUp.defer(() => live.stop());
+  telemetry.listening(server.url, isBuilt(dashboardDir));
+
+  const open = cleanUp.move();
+  return { url: server.url, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}

@@ -1,0 +1,182 @@
+import {
+  rangeSeconds,
+  spanOf,
+  type ClusterSummary,
+  type Facets,
+  type Overview,
+  type RangeQuestion,
+  type Questions,
+  type SpanQuestion,
+  type StoreInfo,
+  type TaskPage,
+  type TaskQuestion,
+  type TasksQuestion,
+  type WorkerLine,
+} from '@meadow/api';
+import { TASK_STATES, type GapRecord, type PoisonRecord, type TaskEventRow, type TaskRow } from '@meadow/contract';
+import {
+  clusterSummaries,
+  dbInfo,
+  ingestGaps,
+  overview,
+  ping,
+  poisonList,
+  taskDetail,
+  taskEvents,
+  taskList,
+  workerList,
+  type Store,
+} from '@meadow/store';
+import { SharedAnswers } from './shared.ts';
+import { toApiError } from './store-errors.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** ClickHouse's own deadline; the store adds 2 s for the answer to arrive. Somebody waits in front of a screen. */
+const ASK_TIMEOUT_MS = 5_000;
+/** Of the questions that tell how the store itself is doing. */
+const STATUS_TIMEOUT_MS = 1_000;
+const KEEP_MS = 1_000;
+const FACETS_KEEP_MS = 10_000;
+const FACET_VALUES = 500;
+
+/** The store behind the API's port. What many browsers ask alike is asked once a second. */
+export class StoreQuestions implements Questions {
+  readonly #store: Store;
+  readonly #telemetry: Telemetry;
+  readonly #now: () => number;
+  readonly #shared = new SharedAnswers();
+
+  /** @param now Unix seconds */
+  constructor(store: Store, telemetry: Telemetry, now: () => number) {
+    this.#store = store;
+    this.#telemetry = telemetry;
+    this.#now = now;
+  }
+
+  overview({ cluster, range }: RangeQuestion): Promise<Overview> {
+    return this.#ask('overview', `${cluster ?? ''} ${range}`, KEEP_MS, async () => {
+      const { from, to, bucketSeconds } = spanOf(range, this.#now());
+      const options = { timeoutMs: ASK_TIMEOUT_MS };
+      const [now, before, gaps, summaries] = await Promise.all([
+        overview(this.#store, { cluster, from, to, bucketSeconds }, options),
+        overview(this.#store, { cluster, from: from - (to - from), to: from, bucketSeconds, top: 1 }, options),
+        ingestGaps(this.#store, { cluster, from, to, limit: 100 }, options),
+        this.clusterSummaries(),
+      ]);
+      const { counts, runtime, wait, states, series, failing } = now;
+      const previous = { counts: before.counts, runtime: before.runtime, wait: before.wait };
+      const running = [...summaries].reduce(
+        (sum, [name, { running: some }]) => sum + (name === (cluster ?? name) ? some : 0),
+        0,
+      );
+      return {
+        from,
+        to,
+        bucketSeconds: now.bucket_seconds,
+        counts,
+        runtime,
+        wait,
+        states,
+        series,
+        failing,
+        previous,
+        running,
+        gaps,
+      };
+    });
+  }
+
+  clusterSummaries(): Promise<ReadonlyMap<string, ClusterSummary>> {
+    return this.#ask('cluster summaries', '', KEEP_MS, async () => {
+      const rows = await clusterSummaries(this.#store, { now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS });
+      return new Map(rows.map(({ cluster, ...summary }) => [cluster, summary]));
+    });
+  }
+
+  tasks(question: TasksQuestion, signal: AbortSignal): Promise<TaskPage> {
+    return this.#try('task list', () => taskList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+  }
+
+  task(question: TaskQuestion, signal: AbortSignal): Promise<TaskRow | null> {
+    return this.#try('task', async () => {
+      const rows = await taskDetail(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS });
+      return rows[0] ?? null;
+    });
+  }
+
+  taskEvents(question: TaskQuestion, signal: AbortSignal): Promise<readonly TaskEventRow[]> {
+    return this.#try('task events', () => taskEvents(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+  }
+
+  /** From the newest tasks and the workers heard of: rare names of a busy day may be missing. */
+  facets({ cluster, range }: RangeQuestion): Promise<Facets> {
+    return this.#ask('facets', `${cluster ?? ''} ${range}`, FACETS_KEEP_MS, async () => {
+      const options = { timeoutMs: ASK_TIMEOUT_MS };
+      const [{ rows }, workers] = await Promise.all([
+        taskList(this.#store, { cluster, from: this.#now() - rangeSeconds(range), limit: 500 }, options),
+        workerList(this.#store, { cluster, now: this.#now(), silentSeconds: rangeSeconds(range) }, options),
+      ]);
+      return {
+        names: values(rows.map(({ name }) => name)),
+        queues: values(rows.map(({ queue }) => queue)),
+        workers: values([...workers, ...rows].map(({ worker }) => worker)),
+        states: values([...TASK_STATES, ...rows.map(({ state }) => state)]),
+      };
+    });
+  }
+
+  workers({ cluster }: { readonly cluster?: string | undefined }): Promise<readonly WorkerLine[]> {
+    return this.#ask('workers', cluster ?? '', KEEP_MS, () =>
+      workerList(this.#store, { cluster, now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS }),
+    );
+  }
+
+  gaps(question: SpanQuestion, signal: AbortSignal): Promise<readonly GapRecord[]> {
+    return this.#try('gaps', () => ingestGaps(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+  }
+
+  poison(question: SpanQuestion, signal: AbortSignal): Promise<readonly PoisonRecord[]> {
+    return this.#try('poison', () => poisonList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+  }
+
+  info(): Promise<StoreInfo> {
+    return this.#ask('info', '', KEEP_MS, async () => {
+      const { version, rows, bytes, tables } = await dbInfo(this.#store, { timeoutMs: STATUS_TIMEOUT_MS });
+      return { version, rows, bytes, tables };
+    });
+  }
+
+  /** What is wrong with the store; null when it answers. */
+  async problem(): Promise<string | null> {
+    try {
+      await this.#ask('ping', '', KEEP_MS, () => ping(this.#store, AbortSignal.timeout(STATUS_TIMEOUT_MS)));
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #ask<T>(question: string, of: string, keepMs: number, work: () => Promise<T>): Promise<T> {
+    return this.#shared.ask(`${question} ${of}`, keepMs, () => this.#try(question, work));
+  }
+
+  async #try<T>(question: string, work: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    try {
+      const answer = await work();
+      this.#telemetry.storeAnswered(question, (performance.now() - began) / 1000);
+      return answer;
+    } catch (error) {
+      const told = toApiError(question, error);
+      this.#telemetry.storeFailed(question, told);
+      throw told;
+    }
+  }
+}
+
+function values(found: readonly string[]): string[] {
+  return [...new Set(found)]
+    .filter((value) => value !== '')
+    .sort()
+    .slice(0, FACET_VALUES);
+}

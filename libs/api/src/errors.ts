@@ -1,0 +1,41 @@
+import type { TRPC_ERROR_CODE_KEY } from '@trpc/server';
+
+/** What each failure means in HTTP's terms. 5xx can be asked again; 4xx cannot. */
+const HTTP_MEANING = {
+  /** No such task in that cluster (any more). */
+  TASK_NOT_FOUND: 'NOT_FOUND',
+  /** A paging cursor that is not of this list. */
+  CURSOR_INVALID: 'BAD_REQUEST',
+  /** ClickHouse does not answer, or cannot take questions now. */
+  STORE_UNAVAILABLE: 'SERVICE_UNAVAILABLE',
+  /** ClickHouse answers, but has not been migrated yet. */
+  STORE_NOT_READY: 'SERVICE_UNAVAILABLE',
+  /** The question took longer than its deadline. */
+  STORE_TIMEOUT: 'GATEWAY_TIMEOUT',
+  /** ClickHouse refused the question or answered what was not asked. */
+  STORE_FAILED: 'INTERNAL_SERVER_ERROR',
+  /** NATS does not answer: nothing live can be shown. */
+  BUS_UNAVAILABLE: 'SERVICE_UNAVAILABLE',
+  /** As many live views are open as one gateway serves. */
+  LIVE_FULL: 'TOO_MANY_REQUESTS',
+  /** This gateway is about to end; another, or its successor, answers. */
+  GATEWAY_STOPPING: 'SERVICE_UNAVAILABLE',
+} as const satisfies Record<string, TRPC_ERROR_CODE_KEY>;
+
+export type ApiErrorCode = keyof typeof HTTP_MEANING;
+
+/** A failure that callers may tell apart by `code`. Its message is shown to people and holds no secret. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorCode;
+
+  constructor(code: ApiErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+
+  /** The tRPC code, and by it the HTTP status, that tells this failure. */
+  get trpcCode(): TRPC_ERROR_CODE_KEY {
+    return HTTP_MEANING[this.code];
+  }
+}

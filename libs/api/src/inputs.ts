@@ -1,0 +1,51 @@
+import { clusterName } from '@meadow/contract';
+import { z } from 'zod';
+import { RANGES } from './range.ts';
+
+const cluster = clusterName.optional();
+const shortText = (most: number) =>
+  z.string().min(1, 'leave it out rather than empty').max(most, `at most ${most} characters`);
+const unixSeconds = z.number().min(0, 'use Unix seconds').max(253_402_300_799, 'use Unix seconds, not milliseconds');
+const range = z.enum(RANGES, `use one of ${RANGES.join(', ')}`);
+
+export const clusterInput = z.strictObject({ cluster });
+export const facetsInput = z.strictObject({ cluster, range: range.default('24h') });
+export const overviewInput = z.strictObject({ cluster, range });
+
+export const tasksInput = z
+  .strictObject({
+    cluster,
+    /** Custom states are upper-case names too. */
+    states: z
+      .array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,63}$/, 'a state is an upper-case name, e.g. SUCCESS'))
+      .max(50, 'at most 50 states')
+      .optional(),
+    name: shortText(1000).optional(),
+    queue: shortText(500).optional(),
+    worker: shortText(500).optional(),
+    text: shortText(500).optional(),
+    /** First seen in this range up to now; `from` and `to` say it exactly. */
+    range: range.optional(),
+    from: unixSeconds.optional(),
+    to: unixSeconds.optional(),
+    cursor: shortText(4000).optional(),
+    limit: z.int().min(1, 'from 1 to 500').max(500, 'from 1 to 500').default(50),
+  })
+  .refine(({ from, to }) => from === undefined || to === undefined || from < to, 'from must lie before to')
+  .refine(({ from, range: named }) => from === undefined || named === undefined, 'use either range or from');
+
+export const taskInput = z.strictObject({ cluster: clusterName, taskId: shortText(500) });
+
+export const spanInput = z.strictObject({
+  cluster,
+  range: range.default('24h'),
+  limit: z.int().min(1, 'from 1 to 500').max(500, 'from 1 to 500').default(100),
+});
+
+/** `cluster` or `clusters`, or neither: then all. */
+export const liveInput = z
+  .strictObject({
+    cluster,
+    clusters: z.array(clusterName).min(1, 'leave it out to see all').max(200, 'at most 200 clusters').optional(),
+  })
+  .refine((input) => input.cluster === undefined || input.clusters === undefined, 'use either cluster or clusters');

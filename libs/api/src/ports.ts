@@ -1,0 +1,107 @@
+import type {
+  ClusterStatus,
+  GapRecord,
+  PoisonRecord,
+  TaskEventRow,
+  TaskListRow,
+  TaskRow,
+  WorkerRow,
+} from '@meadow/contract';
+import type { ClusterSummary, Facets, LiveMessage, Overview, StoreInfo, TaskPage, WorkerLine } from './answers.ts';
+import type { RangeName, Span } from './range.ts';
+
+/** What is stored. Every question ends by its own deadline, with an ApiError, whatever state the store is in. */
+export interface Questions {
+  overview(input: RangeQuestion): Promise<Overview>;
+  /** How each cluster that was ever heard of is doing, by name. */
+  clusterSummaries(): Promise<ReadonlyMap<string, ClusterSummary>>;
+  /** Newest first. A foreign cursor is refused with CURSOR_INVALID. */
+  tasks(input: TasksQuestion, signal: AbortSignal): Promise<TaskPage>;
+  /** null when no such task is known. */
+  task(input: TaskQuestion, signal: AbortSignal): Promise<TaskRow | null>;
+  /** Oldest first. */
+  taskEvents(input: TaskQuestion, signal: AbortSignal): Promise<readonly TaskEventRow[]>;
+  facets(input: RangeQuestion): Promise<Facets>;
+  workers(input: { readonly cluster?: string | undefined }): Promise<readonly WorkerLine[]>;
+  gaps(input: SpanQuestion, signal: AbortSignal): Promise<readonly GapRecord[]>;
+  poison(input: SpanQuestion, signal: AbortSignal): Promise<readonly PoisonRecord[]>;
+  info(): Promise<StoreInfo>;
+}
+
+/** What is asked of a span up to now. */
+export interface RangeQuestion {
+  /** All clusters when left out, as in every question. */
+  readonly cluster?: string | undefined;
+  readonly range: RangeName;
+}
+
+export interface TasksQuestion {
+  /** First seen in this span, Unix seconds: from included, to excluded. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly cluster?: string | undefined;
+  readonly states?: readonly string[] | undefined;
+  /** Exact name, or a prefix when it ends in `*`. */
+  readonly name?: string | undefined;
+  readonly queue?: string | undefined;
+  readonly worker?: string | undefined;
+  /** Substring of name, id, args, kwargs, result or exception, ignoring case. */
+  readonly text?: string | undefined;
+  readonly cursor?: string | undefined;
+  readonly limit: number;
+}
+
+export interface TaskQuestion {
+  readonly cluster: string;
+  readonly taskId: string;
+}
+
+export interface SpanQuestion extends Pick<Span, 'from' | 'to'> {
+  readonly cluster?: string | undefined;
+  readonly limit: number;
+}
+
+/** What changes right now. */
+export interface LiveFeed {
+  /**
+   * Messages until `signal` is aborted or the feed is lost (BUS_UNAVAILABLE, GATEWAY_STOPPING: ask again). Held for a
+   * slow reader in bounded memory: the newest state of each row, the rest counted in `omitted`.
+   * @param clusters all of them, also ones yet unheard of, when null
+   */
+  tasks(clusters: readonly string[] | null, signal: AbortSignal): AsyncIterable<LiveMessage<TaskListRow>>;
+  workers(clusters: readonly string[] | null, signal: AbortSignal): AsyncIterable<LiveMessage<WorkerRow>>;
+  /** Readers at this moment. */
+  readonly viewers: number;
+}
+
+/** A cluster that is defined or reported on. */
+export interface RegisteredCluster {
+  readonly name: string;
+  readonly status: ClusterStatus | null;
+}
+
+export interface ClusterRegistry {
+  /** As last heard; never waits. */
+  list(): readonly RegisteredCluster[];
+}
+
+/** NATS, as far as its state is told to people. */
+export interface BusState {
+  /** What is wrong; null when all is well. */
+  problem(): string | null;
+  /** null when it cannot be told. */
+  pendingMessages(): Promise<number | null>;
+}
+
+/** Everything that the router asks. Procedures keep nothing themselves. */
+export interface Ports {
+  readonly questions: Questions;
+  readonly live: LiveFeed;
+  readonly clusters: ClusterRegistry;
+  readonly bus: BusState;
+  readonly version: string;
+  /** Unix seconds. */
+  readonly startedAt: number;
+  /** Unix seconds. */
+  readonly now: () => number;
+}

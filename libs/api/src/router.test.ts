@@ -1,0 +1,100 @@
+import type { TaskRow } from '@meadow/contract';
+import { TRPCError } from '@trpc/server';
+import { expect, expectTypeOf, test } from 'vitest';
+import { ApiError } from './errors.ts';
+import type { Ports, Questions, TasksQuestion } from './ports.ts';
+import { appRouter } from './router.ts';
+
+const NOW = 1_700_000_000;
+
+/** An installation in which nothing has happened yet. */
+const EMPTY: Questions = {
+  overview: () => Promise.reject(new ApiError('STORE_NOT_READY', 'no tables yet')),
+  clusterSummaries: async () => new Map(),
+  tasks: async () => ({ rows: [], next: null }),
+  task: async () => null,
+  taskEvents: async () => [],
+  facets: async () => ({ names: [], queues: [], workers: [], states: [] }),
+  workers: async () => [],
+  gaps: async () => [],
+  poison: async () => [],
+  info: async () => ({ version: '26.7', rows: 0, bytes: 0, tables: [] }),
+};
+
+const ended = ReadableStream.from<never>([]);
+
+function caller(questions: Partial<Questions> = {}, ports: Partial<Ports> = {}) {
+  return appRouter.createCaller({
+    questions: { ...EMPTY, ...questions },
+    live: { viewers: 0, tasks: () => ended, workers: () => ended },
+    clusters: { list: () => [] },
+    bus: { problem: () => null, pendingMessages: async () => 0 },
+    version: '0.1.0',
+    startedAt: NOW,
+    now: () => NOW,
+    ...ports,
+  });
+}
+
+async function failure(call: Promise<unknown>): Promise<TRPCError> {
+  const error = await call.then(() => null, (thrown: unknown) => thrown); // prettier-ignore
+  if (!(error instanceof TRPCError)) throw new Error('the call did not fail as promised', { cause: error });
+  return error;
+}
+
+test('a failure of ours keeps its code and gets the one that HTTP knows', async () => {
+  const error = await failure(caller().overview.get({ range: '1h' }));
+  expect(error).toMatchObject({
+    code: 'SERVICE_UNAVAILABLE',
+    message: 'no tables yet',
+    cause: { code: 'STORE_NOT_READY' },
+  });
+  expect((await failure(caller().tasks.get({ cluster: 'prod', taskId: 'x' }))).code).toBe('NOT_FOUND');
+});
+
+test('turns a range into a time and passes every filter on', async () => {
+  const asked: TasksQuestion[] = [];
+  const remember: Questions['tasks'] = async (question) => {
+    asked.push(question);
+    return { rows: [], next: null };
+  };
+  await caller({ tasks: remember }).tasks.list({
+    cluster: 'prod',
+    states: ['SUCCESS'],
+    range: '1h',
+    text: 'x',
+    queue: 'q',
+  });
+  expect(asked).toEqual([
+    { cluster: 'prod', states: ['SUCCESS'], from: NOW - 3_600, text: 'x', queue: 'q', limit: 50 },
+  ]);
+});
+
+test('refuses what no task list can mean', async () => {
+  const { list } = caller().tasks;
+  const refused = [
+    { limit: 501 },
+    { from: 2, to: 1 },
+    { states: ['success'] },
+    { range: '1h', from: 1 },
+    { nmae: 'x' },
+  ];
+  for (const input of refused) expect((await failure(list(input as object))).code).toBe('BAD_REQUEST');
+});
+
+test('lists clusters without the store, but not out of nothing', async () => {
+  const down: Partial<Questions> = {
+    clusterSummaries: () => Promise.reject(new ApiError('STORE_UNAVAILABLE', 'down')),
+  };
+  const clusters = { list: () => [{ name: 'prod', status: null }] };
+  expect(await caller(down, { clusters }).clusters.list()).toEqual([
+    { name: 'prod', state: 'unreported', stale: false, status: null, summary: null },
+  ]);
+  expect((await failure(caller(down).clusters.list())).code).toBe('SERVICE_UNAVAILABLE');
+});
+
+test('its types name what a client gets', async () => {
+  expectTypeOf<Awaited<ReturnType<ReturnType<typeof caller>['tasks']['get']>>['state']>().toEqualTypeOf<
+    TaskRow['state']
+  >();
+});

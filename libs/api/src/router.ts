@@ -1,0 +1,29 @@
+import type { Overview, WorkerLine } from './answers.ts';
+import { clusterInput, overviewInput } from './inputs.ts';
+import { clusters } from './procedures/clusters.ts';
+import { live } from './procedures/live.ts';
+import { system } from './procedures/system.ts';
+import { tasks } from './procedures/tasks.ts';
+import { procedure, router } from './trpc.ts';
+
+/** Everything that can be asked. A tRPC context is `Ports`. */
+export const appRouter = router({
+  clusters,
+  overview: router({
+    /** What happened in a span of time, beside the span before. */
+    get: procedure
+      .input(overviewInput)
+      .query(async ({ ctx, input }): Promise<Overview> => ctx.questions.overview(input)),
+  }),
+  tasks,
+  workers: router({
+    list: procedure
+      .input(clusterInput)
+      .query(async ({ ctx, input }): Promise<readonly WorkerLine[]> => ctx.questions.workers(input)),
+  }),
+  live,
+  system,
+});
+
+/** For clients: `createTRPCClient<AppRouter>`. */
+export type AppRouter = typeof appRouter;
