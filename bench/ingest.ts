@@ -9,7 +9,7 @@ import { envelope, taskTraffic } from './shapes.ts';
 /** Events a `task.multi` holds when a worker is busy: Celery flushes at 24. */
 const BATCH = 24;
 /** The generator waits when this many events are under way: the question is throughput, not how much fits in a socket. */
-const UNDER_WAY = 60_000;
+const UNDER_WAY = 25_000;
 /** Budgets of the design: µs of CPU per event. */
 const BUDGET = { collector: 4, pipeline: 12, eventsPerSecond: 50_000 };
 
@@ -43,7 +43,11 @@ export async function ingest(args: readonly string[]): Promise<void> {
   );
   const nats = stack.use(await startNats());
   const clickhouse = stack.use(await startEmbeddedClickHouse());
-  const addresses = { natsUrl: nats.url, clickhouseUrl: clickhouse.url, clusters: [{ name: 'bench', broker: redis.url }] };
+  const addresses = {
+    natsUrl: nats.url,
+    clickhouseUrl: clickhouse.url,
+    clusters: [{ name: 'bench', broker: redis.url }],
+  };
   const aggregator = stack.use(await startService('aggregator', addresses));
   const collector = stack.use(await startService('collector', addresses));
   const store = createClient({ url: clickhouse.url, database: 'meadow' });
@@ -52,7 +56,12 @@ export async function ingest(args: readonly string[]): Promise<void> {
   stack.defer(() => client.disconnect());
   await listening(client);
 
-  const processes = { collector: collector.pid, nats: nats.pid, aggregator: aggregator.pid, clickhouse: clickhouse.pid };
+  const processes = {
+    collector: collector.pid,
+    nats: nats.pid,
+    aggregator: aggregator.pid,
+    clickhouse: clickhouse.pid,
+  };
   const before = mapValues(processes, cpuSeconds);
   const progress: Progress = { published: 0, stored: 0 };
   const began = performance.now();
@@ -61,7 +70,7 @@ export async function ingest(args: readonly string[]): Promise<void> {
   const published = performance.now();
   const stored = await settle(store, progress);
   const seconds = (performance.now() - began) / 1000;
-  watching.stop();
+  await watching.stop();
   const cpu = mapValues(processes, (pid, name) => cpuSeconds(pid) - (before[name] ?? 0));
   const perEvent = mapValues(cpu, (used) => round((used * 1e6) / progress.published));
   const total = round(Object.values(perEvent).reduce((sum, value) => sum + value, 0));
@@ -80,7 +89,10 @@ export async function ingest(args: readonly string[]): Promise<void> {
       lost: progress.published - stored.ids,
       duplicated: stored.rows - stored.ids,
       tasks: { sent: byType.get('task-sent') ?? 0, rows: tasks.rows, ids: tasks.ids },
-      rollup: { sent: rollup.rows - (byType.get('task-sent') ?? 0), succeeded: rollup.ids - (byType.get('task-succeeded') ?? 0) },
+      rollup: {
+        sent: rollup.rows - (byType.get('task-sent') ?? 0),
+        succeeded: rollup.ids - (byType.get('task-succeeded') ?? 0),
+      },
       rss_mb: mapValues(processes, (pid) => memoryMb(pid)),
       budget: BUDGET,
     })}\n`,
@@ -96,7 +108,12 @@ async function listening(client: Redis): Promise<void> {
   }
 }
 
-async function publish(client: Redis, wanted: number, unbatchedShare: number, progress: Progress): Promise<Map<string, number>> {
+async function publish(
+  client: Redis,
+  wanted: number,
+  unbatchedShare: number,
+  progress: Progress,
+): Promise<Map<string, number>> {
   const byType = new Map<string, number>();
   let pipeline = client.pipeline();
   let queued = 0;
@@ -131,9 +148,9 @@ async function publish(client: Redis, wanted: number, unbatchedShare: number, pr
 }
 
 /** Follows the count of stored events, and says on stderr how far it is. */
-function watch(store: ClickHouseClient, progress: Progress, began: number): { stop(): void } {
+function watch(store: ClickHouseClient, progress: Progress, began: number): { stop(): Promise<void> } {
   let stopped = false;
-  void (async () => {
+  const watching = (async () => {
     for (let round = 1; !stopped; round++) {
       await delay(250);
       progress.stored = (await count(store).catch(() => null))?.rows ?? progress.stored;
@@ -143,7 +160,12 @@ function watch(store: ClickHouseClient, progress: Progress, began: number): { st
       }
     }
   })();
-  return { stop: () => (stopped = true) };
+  return {
+    stop: () => {
+      stopped = true;
+      return watching;
+    },
+  };
 }
 
 /** Waits until every event is stored, or nothing has been added for 15 s. */
@@ -169,7 +191,10 @@ async function one(store: ClickHouseClient, query: string): Promise<{ rows: numb
 }
 
 function mapValues<K extends string, V, R>(record: Readonly<Record<K, V>>, map: (value: V, key: K) => R): Record<K, R> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value as V, key as K)])) as Record<K, R>;
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value as V, key as K)])) as Record<
+    K,
+    R
+  >;
 }
 
 const round = (value: number): number => Math.round(value * 100) / 100;

@@ -13,6 +13,7 @@ export function cpuSeconds(pid: number): number {
 /** Resident memory of a process now and at its highest, MB. */
 export function memoryMb(pid: number): { now: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const read = (key: string): number => Math.round(Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
+  const read = (key: string): number =>
+    Math.round(Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
   return { now: read('VmRSS'), peak: read('VmHWM') };
 }

@@ -9,7 +9,10 @@ export interface TaskTraffic {
   readonly events: readonly { readonly type: string; readonly json: string }[];
 }
 
-const NAMES = Array.from({ length: 40 }, (_, index) => `shop.tasks.${['orders', 'mail', 'reports', 'images'][index % 4]}.step_${index}`);
+const NAMES = Array.from(
+  { length: 40 },
+  (_, index) => `shop.tasks.${['orders', 'mail', 'reports', 'images'][index % 4]}.step_${index}`,
+);
 const QUEUES = ['celery', 'mail', 'reports', 'images'];
 const WORKERS = Array.from({ length: 20 }, (_, index) => `celery@worker-${index}`);
 const TRACEBACK = `Traceback (most recent call last):\\n  File \\"/app/celery/app/trace.py\\", line 451, in trace_task\\n    R = retval = fun(*args, **kwargs)\\n  File \\"/app/shop/tasks.py\\", line 88, in step\\n    raise ValueError('order is not payable')\\nValueError: order is not payable\\n`;
@@ -30,7 +33,13 @@ export function taskTraffic(index: number, now: number): TaskTraffic {
     events.push({ type, json: `${who(hostname, pid, type, now + offset)}${rest}}` });
   };
   const run = (retries: number, offset: number): void => {
-    add('task-sent', 'gen4242@web-1', 4242, offset, `, ${call(retries)}, "queue": "${queue}", "exchange": "", "routing_key": "${queue}"`);
+    add(
+      'task-sent',
+      'gen4242@web-1',
+      4242,
+      offset,
+      `, ${call(retries)}, "queue": "${queue}", "exchange": "", "routing_key": "${queue}"`,
+    );
     add('task-received', worker, 77, offset + 0.01, `, ${call(retries)}`);
     add('task-started', worker, 77, offset + 0.02, '');
   };
@@ -40,9 +49,21 @@ export function taskTraffic(index: number, now: number): TaskTraffic {
     run(1, 0.1);
   }
   if (index % 100 === 3) {
-    add('task-failed', worker, 77, 0.3, `, "exception": "ValueError('order is not payable')", "traceback": "${TRACEBACK}"`);
+    add(
+      'task-failed',
+      worker,
+      77,
+      0.3,
+      `, "exception": "ValueError('order is not payable')", "traceback": "${TRACEBACK}"`,
+    );
   } else {
-    add('task-succeeded', worker, 77, 0.3, `, "result": "{'total': ${index}, 'ok': True}", "runtime": ${0.01 + (index % 1000) / 1000}`);
+    add(
+      'task-succeeded',
+      worker,
+      77,
+      0.3,
+      `, "result": "{'total': ${index}, 'ok': True}", "runtime": ${0.01 + (index % 1000) / 1000}`,
+    );
   }
   return { events };
 }

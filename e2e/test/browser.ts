@@ -18,7 +18,9 @@ export interface Browser extends AsyncDisposable {
 }
 
 /** Debian's Chromium with a fresh profile and one page. */
-export async function openBrowser(size: { width: number; height: number } = { width: 1440, height: 900 }): Promise<Browser> {
+export async function openBrowser(
+  size: { width: number; height: number } = { width: 1440, height: 900 },
+): Promise<Browser> {
   const folder = tempFolder('chromium');
   const context: BrowserContext = await chromium.launchPersistentContext(folder, {
     executablePath: '/usr/bin/chromium',

@@ -1,5 +1,13 @@
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { celeryEnvironment, runPython, startCeleryWorker, startMeadow, startRabbitmq, startRedis, waitFor } from '@meadow/testkit';
+import {
+  celeryEnvironment,
+  runPython,
+  startCeleryWorker,
+  startMeadow,
+  startRabbitmq,
+  startRedis,
+  waitFor,
+} from '@meadow/testkit';
 import { expect, test } from 'vitest';
 import { tapRabbitmq, tapRedis, type EventTap } from './event-tap.ts';
 
@@ -32,7 +40,11 @@ async function expectExactCounts(cluster: string, broker: string, backend: strin
     services: ['aggregator', 'collector'],
     clusters: [{ name: cluster, broker }],
   });
-  const store = createClient({ url: meadow.clickhouse.url, database: 'meadow', log: { level: ClickHouseLogLevel.OFF } });
+  const store = createClient({
+    url: meadow.clickhouse.url,
+    database: 'meadow',
+    log: { level: ClickHouseLogLevel.OFF },
+  });
   const settings = { brokerUrl: broker, backendUrl: backend, settings: { worker_prefetch_multiplier: 4 } };
   await using worker = await startCeleryWorker({ ...settings, args: ['--concurrency', '2', '--without-gossip'] });
 
@@ -47,7 +59,8 @@ async function expectExactCounts(cluster: string, broker: string, backend: strin
     { what: 'every task to end', deadlineMs: 240_000, everyMs: 200 },
   );
   await worker.stop();
-  const query = async <T>(sql: string): Promise<T[]> => (await store.query({ query: sql, format: 'JSONEachRow' })).json<T>();
+  const query = async <T>(sql: string): Promise<T[]> =>
+    (await store.query({ query: sql, format: 'JSONEachRow' })).json<T>();
   const total = tap.total();
   await waitFor(
     async () => {

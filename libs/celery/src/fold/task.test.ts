@@ -226,6 +226,12 @@ describe('derived fields', () => {
     ],
     ['nothing when only received', [event('received', 2)], null, false],
     [
+      'none at all when a worker was quicker than the publisher told',
+      [event('sent', 2.1), event('received', 2), event('started', 2.05)],
+      0,
+      false,
+    ],
+    [
       'nothing, and a flag, when the clocks disagree',
       [event('sent', 9), event('received', 2), event('started', 5)],
       null,

@@ -60,8 +60,8 @@ export function project(history: TaskHistory, before: Task): Task {
     firstEventAt: least(ledger.firstAt, firstCustom?.timestamp ?? null),
     lastEventAt: most(ledger.lastAt, lastCustom?.timestamp ?? null),
     runtime: end?.runtime ?? null,
-    waitSeconds: wait !== null && wait >= 0 ? wait : null,
-    clockSkew: wait !== null && wait < 0,
+    waitSeconds: wait !== null && wait >= -SENT_LATE ? Math.max(0, wait) : null,
+    clockSkew: wait !== null && wait < -SENT_LATE,
     signum: revoked?.signum ?? null,
     terminated: revoked?.terminated === true,
     expired: revoked?.expired === true,
@@ -90,6 +90,12 @@ function isCurrent(custom: TaskEvent, run: Run | null): boolean {
   if (run.end !== null) return custom.timestamp > run.end.timestamp;
   return custom.timestamp >= ((run.received ?? run.started)?.timestamp ?? -Infinity);
 }
+
+/**
+ * A publisher sends the message first and `task-sent` after it, so an idle worker may start before the task was "sent".
+ * Up to this many seconds of that are no wait at all; more is a difference of clocks.
+ */
+const SENT_LATE = 0.5;
 
 /** Seconds a run waited, negative when clocks disagree, null when unknown or still waiting for its ETA. */
 function waitOf(run: Run | null): number | null {

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Every source file of the product, tests left out. */
+function sources(): string[] {
+  return ['libs', 'apps'].flatMap((kind) =>
+    readdirSync(`${root}/${kind}`).flatMap((project) =>
+      readdirSync(`${root}/${kind}/${project}/src`, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+        .map((file) => readFileSync(`${root}/${kind}/${project}/src/${file}`, 'utf8')),
+    ),
+  );
+}
+
+function found(texts: readonly string[], pattern: RegExp): string[] {
+  return [...new Set(texts.flatMap((text) => [...text.matchAll(pattern)].map((match) => match[1] ?? '')))].sort();
+}
+
+test('docs/errors.md names every error code, and no other', () => {
+  const prefixes = 'CELERY|BROKER|BUS|STORE|CONFIG|CLUSTER|COLLECTOR|BATCH|TASK|CURSOR|LIVE|INPUT|GATEWAY_STOPPING';
+  const inCode = found(sources(), new RegExp(`'((?:${prefixes})(?:_[A-Z]+)*)'`, 'g'));
+  // names of Celery's settings and of tRPC's own codes are no codes of ours
+  const foreign = ['CELERY_BROKER_URL', 'BROKER_URL'];
+  const inDocs = found(
+    [readFileSync(`${root}/docs/errors.md`, 'utf8')],
+    new RegExp(`\`((?:${prefixes})(?:_[A-Z]+)*)\``, 'g'),
+  );
+  expect(inDocs).toEqual(inCode.filter((code) => code.includes('_') && !foreign.includes(code)));
+});
+
+test('docs/telemetry.md names every metric, and no other', () => {
+  const texts = sources();
+  const named = found(texts, /'(meadow_(?:collector|aggregator|gateway)_[a-z_]+)'/g);
+  const counters = found(texts, /counter\('([a-z_]+)'/g).map((name) => `meadow_collector_${name}`);
+  const inDocs = found([readFileSync(`${root}/docs/telemetry.md`, 'utf8')], /`(meadow_[a-z_]+)`/g);
+  expect(inDocs).toEqual([...named, ...counters].sort());
+});
+
+test('every test that docs/guarantees.md names is there', () => {
+  const page = readFileSync(`${root}/docs/guarantees.md`, 'utf8');
+  const named = found([page], /`((?:apps|libs|e2e)\/[^`*]+)`/g);
+  expect(named.length).toBeGreaterThan(5);
+  for (const path of named)
+    expect(readdirSync(`${root}/${path.replace(/\/[^/]+$/, '')}`)).toContain(path.split('/').at(-1));
+});
