@@ -100,7 +100,11 @@ export default ts.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ regex: '^node:(?!zlib$|buffer$|crypto$)', message: 'this library is pure: bytes in, facts out' }] },
+        {
+          patterns: [
+            { regex: '^node:(?!zlib$|buffer$|crypto$)', message: 'this library is pure: bytes in, facts out' },
+          ],
+        },
       ],
     },
   },

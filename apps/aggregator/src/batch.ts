@@ -37,7 +37,7 @@ interface Pending {
 }
 
 /** A batch is written when it holds this much. */
-export const BATCH_EVENTS = 20_000;
+const BATCH_EVENTS = 20_000;
 const BATCH_BYTES = 12_000_000;
 
 /**

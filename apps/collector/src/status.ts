@@ -2,7 +2,7 @@ import type { Bucket } from '@meadow/bus';
 import type { ClusterStatus } from '@meadow/contract';
 
 /** How often each cluster's status is told while nothing changes. A report older than three of these is stale. */
-export const REPORT_INTERVAL_MS = 5_000;
+const REPORT_INTERVAL_MS = 5_000;
 
 type Facts = Omit<ClusterStatus, 'reportedAt'>;
 

@@ -4,7 +4,7 @@
  * - `lines`, `csv`, `binary`: as `rows`, once the header that each repeats is cut from all but the first;
  * - `whole`: no such joining exists (JSON, Parquet, Pretty, …): the result is rendered at once.
  */
-export type Joining = 'rows' | 'lines' | 'csv' | 'binary' | 'whole';
+type Joining = 'rows' | 'lines' | 'csv' | 'binary' | 'whole';
 
 export interface OutputFormat {
   readonly contentType: string;

@@ -2,7 +2,7 @@ import type { LiveMessage } from '@meadow/api';
 import { RowBuffer, type RowIdentity } from './row-buffer.ts';
 
 /** Rows held for one viewer that does not read: about half a megabyte. */
-export const VIEWER_BOUND = 500;
+const VIEWER_BOUND = 500;
 
 /** One browser looking on: what waits for it, and whether it waits. */
 export class Viewer<Row> {

@@ -29,7 +29,7 @@ const CERTIFICATE = new Set([
 ]);
 
 /** `code` of a system or TLS error, wherever it hides: Node wraps one error for each address it tried. */
-export function errorCode(error: unknown): string | null {
+function errorCode(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   if ('code' in error && typeof error.code === 'string') return error.code;
   if (error instanceof AggregateError) return errorCode(error.errors[0]);

@@ -62,9 +62,7 @@ export class Bus implements AsyncDisposable {
   ): Promise<Bucket<T>> {
     try {
       const kv = await this.#kvm.create(name, { history: 1, ttl: options.ttlMs ?? 0 });
-      return new Bucket(kv, parse, (key, error) =>
-        this.#onNotice({ kind: 'invalid-value', bucket: name, key, error }),
-      );
+      return new Bucket(kv, parse, (key, error) => this.#onNotice({ kind: 'invalid-value', bucket: name, key, error }));
     } catch (error) {
       throw busError(`open bucket ${name}`, error);
     }

@@ -2,7 +2,15 @@ import { batchSubject } from '@meadow/contract';
 import { startNats } from '@meadow/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openBus, withLease, type Bus, type BusNotice, type Change, type LeaseRecord, type StoredBatch } from '../src/index.ts';
+import {
+  openBus,
+  withLease,
+  type Bus,
+  type BusNotice,
+  type Change,
+  type LeaseRecord,
+  type StoredBatch,
+} from '../src/index.ts';
 
 type Nats = Awaited<ReturnType<typeof startNats>>;
 let nats: Nats;
@@ -47,11 +55,31 @@ test('reads from a position on, in order, with kind, cluster, partition and coun
   const { lastSeq } = await bus.events.state();
   for (let index = 0; index < 5; index++) {
     const id = `r${index}`;
-    await bus.events.publish(batchSubject('task', 'prod', index), encode(`${index}`), { id, count: index, collector: 'c' });
+    await bus.events.publish(batchSubject('task', 'prod', index), encode(`${index}`), {
+      id,
+      count: index,
+      collector: 'c',
+    });
   }
   const batches = await take(lastSeq + 3, 3);
-  expect(batches.map(({ seq, kind, cluster, partition, count, data }) => ({ seq, kind, cluster, partition, count, text: new TextDecoder().decode(data) }))).toEqual(
-    [2, 3, 4].map((index) => ({ seq: lastSeq + 1 + index, kind: 'task', cluster: 'prod', partition: index, count: index, text: `${index}` })),
+  expect(
+    batches.map(({ seq, kind, cluster, partition, count, data }) => ({
+      seq,
+      kind,
+      cluster,
+      partition,
+      count,
+      text: new TextDecoder().decode(data),
+    })),
+  ).toEqual(
+    [2, 3, 4].map((index) => ({
+      seq: lastSeq + 1 + index,
+      kind: 'task',
+      cluster: 'prod',
+      partition: index,
+      count: index,
+      text: `${index}`,
+    })),
   );
 });
 
@@ -125,5 +153,14 @@ test('comes back by itself after NATS was killed, with everything that was store
   ).rejects.toMatchObject({ code: 'BUS_UNAVAILABLE' });
   await nats.restart();
   await expect.poll(() => bus.connected, { timeout: 15_000 }).toBe(true);
-  await expect.poll(() => bus.events.state().then((state) => state.lastSeq, () => -1), { timeout: 15_000 }).toBe(lastSeq);
+  await expect
+    .poll(
+      () =>
+        bus.events.state().then(
+          (state) => state.lastSeq,
+          () => -1,
+        ),
+      { timeout: 15_000 },
+    )
+    .toBe(lastSeq);
 }, 40_000);

@@ -5,7 +5,9 @@ test('the id of an event never changes, since stored rows are matched by it', ()
   expect(eventId('prod', 'w1@host', 42, 7, 'task-received', 'abc', 1700000000.25)).toBe(
     eventId('prod', 'w1@host', 42, 7, 'task-received', 'abc', 1700000000.25),
   );
-  expect(eventId('prod', 'w1@host', 42, 7, 'task-received', 'abc', 1700000000.25)).toMatchInlineSnapshot(`"43e897c66b1c9636"`);
+  expect(eventId('prod', 'w1@host', 42, 7, 'task-received', 'abc', 1700000000.25)).toMatchInlineSnapshot(
+    `"43e897c66b1c9636"`,
+  );
 });
 
 test('every part of an event changes its id', () => {

@@ -42,7 +42,11 @@ test('retries with growing waits until it succeeds, and gives up at once on what
     if (calls < 4) throw new Error('not yet');
     return 'done';
   };
-  const options = { signal: AbortSignal.timeout(5_000), onRetry: (_: unknown, ms: number) => waits.push(ms), firstWaitMs: 3 };
+  const options = {
+    signal: AbortSignal.timeout(5_000),
+    onRetry: (_: unknown, ms: number) => waits.push(ms),
+    firstWaitMs: 3,
+  };
   expect(await retry(work, options)).toBe('done');
   expect(waits).toHaveLength(3);
   calls = 0;

@@ -19,7 +19,7 @@ export const clusters = router({
   }),
 });
 
-export function clusterLines(
+function clusterLines(
   registered: readonly RegisteredCluster[],
   summaries: ReadonlyMap<string, ClusterSummary>,
   now: number,

@@ -6,7 +6,7 @@ import type { AmqpTarget } from '../url.ts';
 const REPLY = { forced: 320, accessRefused: 403, notFound: 404, preconditionFailed: 406, notAllowed: 530 } as const;
 
 /** Code of a channel's or connection's close, which amqplib puts on the error; null when there is none. */
-export function replyCode(error: unknown): number | null {
+function replyCode(error: unknown): number | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : null;
 }
 

@@ -20,7 +20,7 @@ export interface DeclaredQueue {
   readonly brokerRestarted: boolean | null;
 }
 
-export const eventQueueName = (cluster: string): string => `meadow.events.${cluster}`;
+const eventQueueName = (cluster: string): string => `meadow.events.${cluster}`;
 
 /**
  * Makes sure that our queue exists and gets every event. It is durable, so the broker keeps events while nobody

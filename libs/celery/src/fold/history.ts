@@ -37,7 +37,7 @@ export interface Ledger {
   readonly lastAt: number | null;
 }
 
-export const emptyLedger: Ledger = {
+const emptyLedger: Ledger = {
   firstSent: null,
   lastSent: null,
   lastReceived: null,

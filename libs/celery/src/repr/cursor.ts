@@ -17,9 +17,6 @@ export interface Cursor {
   chopped: boolean;
 }
 
-/** Reader of one value; undefined when the text is no repr. `literal`: inside a call, where Python did the quoting. */
-export type Read = (cursor: Cursor, depth: number, literal: boolean) => ReprNode | undefined;
-
 /** Notes that something is missing at `at`. */
 export function markCut(cursor: Cursor, at: number): void {
   cursor.cutAt ??= at;

@@ -1,0 +1,61 @@
+import type {
+  ClusterLine,
+  Facets,
+  LiveMessage,
+  Overview,
+  RangeName,
+  SystemStatus,
+  TaskDetail,
+  TaskPage,
+  WorkerLine,
+} from '@meadow/api';
+import type { GapRecord, PoisonRecord, TaskEventRow, TaskListRow, WorkerRow } from '@meadow/contract';
+import type { TaskFilter } from '../live/task-filter.ts';
+
+/** What a live subscription tells. After `onEnd` nothing more comes. */
+export interface LiveHandlers<Message> {
+  onOpen(): void;
+  onMessage(message: Message): void;
+  /** The connection broke; whoever carries it tries again by itself. */
+  onTrouble(): void;
+  onEnd(): void;
+}
+
+/** `null` asks of every cluster. */
+interface OfCluster {
+  readonly cluster: string | null;
+}
+
+interface TaskPageInput {
+  readonly filter: TaskFilter;
+  readonly range: RangeName;
+  readonly cursor: string | null;
+  /** Only tasks first seen before this, Unix seconds. */
+  readonly before: number | null;
+}
+
+interface TaskName {
+  readonly cluster: string;
+  readonly taskId: string;
+}
+
+interface SpanInput extends OfCluster {
+  readonly range: RangeName;
+}
+
+/** Everything the pages ask of the server. Failures are `Fault`s. */
+export interface Api {
+  clusters(signal: AbortSignal): Promise<readonly ClusterLine[]>;
+  overview(input: SpanInput, signal: AbortSignal): Promise<Overview>;
+  tasks(input: TaskPageInput, signal: AbortSignal): Promise<TaskPage>;
+  task(input: TaskName, signal: AbortSignal): Promise<TaskDetail>;
+  taskEvents(input: TaskName, signal: AbortSignal): Promise<readonly TaskEventRow[]>;
+  facets(input: OfCluster, signal: AbortSignal): Promise<Facets>;
+  workers(input: OfCluster, signal: AbortSignal): Promise<readonly WorkerLine[]>;
+  system(signal: AbortSignal): Promise<SystemStatus>;
+  gaps(input: SpanInput, signal: AbortSignal): Promise<readonly GapRecord[]>;
+  poison(input: SpanInput, signal: AbortSignal): Promise<readonly PoisonRecord[]>;
+  /** Both return how to hang up. */
+  liveTasks(input: OfCluster, handlers: LiveHandlers<LiveMessage<TaskListRow>>): () => void;
+  liveWorkers(input: OfCluster, handlers: LiveHandlers<LiveMessage<WorkerRow>>): () => void;
+}

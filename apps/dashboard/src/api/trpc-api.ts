@@ -1,0 +1,88 @@
+import type { AppRouter } from '@meadow/api';
+import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from '@trpc/client';
+import type { TaskFilter } from '../live/task-filter.ts';
+import type { Api, LiveHandlers } from './api.ts';
+import { toFault } from './fault.ts';
+
+const PAGE_ROWS = 100;
+
+/** @param base the document's base, under which the gateway answers `trpc` */
+export function trpcApi(base: string): Api {
+  const url = new URL('trpc', base).href;
+  const client = createTRPCClient<AppRouter>({
+    links: [
+      splitLink({
+        condition: (operation) => operation.type === 'subscription',
+        true: httpSubscriptionLink({ url }),
+        false: httpBatchLink({ url, maxURLLength: 8000 }),
+      }),
+    ],
+  });
+
+  return {
+    clusters: (signal) => told(client.clusters.list.query(undefined, { signal })),
+    overview: ({ cluster, range }, signal) => told(client.overview.get.query({ ...of(cluster), range }, { signal })),
+    tasks: ({ filter, range, cursor, before }, signal) => {
+      const place = { ...(cursor === null ? {} : { cursor }), ...(before === null ? {} : { to: before }) };
+      return told(client.tasks.list.query({ ...narrowed(filter), ...place, range, limit: PAGE_ROWS }, { signal }));
+    },
+    task: (input, signal) => told(client.tasks.get.query(input, { signal })),
+    taskEvents: (input, signal) => told(client.tasks.events.query(input, { signal })),
+    facets: ({ cluster }, signal) => told(client.tasks.facets.query(of(cluster), { signal })),
+    workers: ({ cluster }, signal) => told(client.workers.list.query(of(cluster), { signal })),
+    system: (signal) => told(client.system.status.query(undefined, { signal })),
+    gaps: ({ cluster, range }, signal) => told(client.system.gaps.query({ ...of(cluster), range }, { signal })),
+    poison: ({ cluster, range }, signal) => told(client.system.poison.query({ ...of(cluster), range }, { signal })),
+    liveTasks: ({ cluster }, handlers) => hangUp(client.live.tasks.subscribe(of(cluster), listener(handlers))),
+    liveWorkers: ({ cluster }, handlers) => hangUp(client.live.workers.subscribe(of(cluster), listener(handlers))),
+  };
+}
+
+async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw toFault(error);
+  }
+}
+
+function listener<Message>(handlers: LiveHandlers<Message>) {
+  return {
+    onConnectionStateChange: (change: { readonly state: string; readonly error?: unknown }) => {
+      if (change.state === 'pending') handlers.onOpen();
+      else if (change.state === 'connecting' && change.error) handlers.onTrouble();
+    },
+    onData: (message: Message) => {
+      handlers.onMessage(message);
+    },
+    onError: () => {
+      handlers.onEnd();
+    },
+    onComplete: () => {
+      handlers.onEnd();
+    },
+  };
+}
+
+function hangUp(call: { unsubscribe(): void }): () => void {
+  return () => {
+    call.unsubscribe();
+  };
+}
+
+function of(cluster: string | null): { cluster?: string } {
+  return cluster === null || cluster === '' ? {} : { cluster };
+}
+
+/** The filter with what is empty left out: the server refuses empty texts. */
+function narrowed(filter: TaskFilter) {
+  const search = filter.text.trim();
+  return {
+    ...of(filter.cluster),
+    ...(filter.states.length > 0 ? { states: [...filter.states] } : {}),
+    ...(filter.name === '' ? {} : { name: filter.name }),
+    ...(filter.queue === '' ? {} : { queue: filter.queue }),
+    ...(filter.worker === '' ? {} : { worker: filter.worker }),
+    ...(search === '' ? {} : { search }),
+  };
+}

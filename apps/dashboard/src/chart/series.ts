@@ -1,0 +1,29 @@
+/** One stacked part of a chart. */
+export interface ChartSeries {
+  readonly label: string;
+  /** Name of a colour of the design, e.g. `--ok-solid`. */
+  readonly colour: string;
+  readonly values: readonly number[];
+}
+
+/** A span in which what is shown may be too low. */
+export interface ChartGap {
+  readonly from: number;
+  readonly to: number;
+  readonly label: string;
+}
+
+/** Sums from the bottom up: `stack([a, b])` = [a, a + b]. */
+export function stack(series: readonly (readonly number[])[]): number[][] {
+  const sums: number[][] = [];
+  for (const values of series) {
+    const below = sums.at(-1);
+    sums.push(values.map((value, index) => value + (below?.[index] ?? 0)));
+  }
+  return sums;
+}
+
+/** The gap that touches a bucket, if any. */
+export function gapAt(gaps: readonly ChartGap[], from: number, to: number): ChartGap | null {
+  return gaps.find((gap) => gap.from < to && gap.to >= from) ?? null;
+}

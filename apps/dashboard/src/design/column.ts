@@ -1,0 +1,21 @@
+import type { Snippet } from 'svelte';
+
+/** A column of a table. */
+export interface Column<Row> {
+  readonly id: string;
+  readonly label: string;
+  /** Width as a grid track, e.g. `8rem` or `minmax(10rem, 2fr)`. */
+  readonly track: string;
+  /** 1 stays longest; 2 leaves below about 900 px, 3 below about 1150 px of table width. @default 1 */
+  readonly priority?: 1 | 2 | 3;
+  readonly align?: 'end';
+  readonly cell: Snippet<[Row]>;
+}
+
+/** The grid tracks of the columns that are left at a width class: 1 narrow, 2 middle, 3 wide. */
+export function tracks<Row>(columns: readonly Column<Row>[], widthClass: 1 | 2 | 3): string {
+  return columns
+    .filter((column) => (column.priority ?? 1) <= widthClass)
+    .map((column) => column.track)
+    .join(' ');
+}

@@ -1,0 +1,25 @@
+import { describe, expect, test } from 'vitest';
+import { formatPath, parsePath, type Route } from './route.ts';
+
+describe('routes', () => {
+  test.each<[string, Route]>([
+    ['', { page: 'overview', cluster: null }],
+    ['c/prod-eu', { page: 'overview', cluster: 'prod-eu' }],
+    ['tasks', { page: 'tasks' }],
+    ['tasks/prod/abc-1', { page: 'task', cluster: 'prod', taskId: 'abc-1' }],
+    ['tasks/prod/a%2Fb%20c', { page: 'task', cluster: 'prod', taskId: 'a/b c' }],
+    ['workers', { page: 'workers' }],
+    ['system', { page: 'system' }],
+  ])('%s is read and written alike', (path, route) => {
+    expect(parsePath(path)).toEqual(route);
+    expect(formatPath(route)).toBe(path);
+  });
+
+  test('slashes around a path do not matter', () => {
+    expect(parsePath('/tasks/')).toEqual({ page: 'tasks' });
+  });
+
+  test.each(['nope', 'c', 'c/a/b', 'tasks/a', 'tasks/a/b/c', 'tasks/%/x'])('%s is missing', (path) => {
+    expect(parsePath(path).page).toBe('missing');
+  });
+});

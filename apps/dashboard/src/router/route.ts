@@ -1,0 +1,81 @@
+/** The pages and what their paths say; what may be shared but left out (filters, range) is in the query. */
+export type Route =
+  | { readonly page: 'overview'; readonly cluster: string | null }
+  | { readonly page: 'tasks' }
+  | { readonly page: 'task'; readonly cluster: string; readonly taskId: string }
+  | { readonly page: 'workers' }
+  | { readonly page: 'system' }
+  | { readonly page: 'missing'; readonly path: string };
+
+/** Reads a path relative to the base (no leading slash needed). Never throws: what is not known is `missing`. */
+export function parsePath(path: string): Route {
+  const parts = path.split('/').filter((part) => part !== '');
+  const missing: Route = { page: 'missing', path: `/${parts.join('/')}` };
+  const names: string[] = [];
+  for (const part of parts) {
+    const name = decode(part);
+    if (name === null) return missing;
+    names.push(name);
+  }
+  const [first, second, third] = names;
+  switch (names.length) {
+    case 0:
+      return { page: 'overview', cluster: null };
+    case 1:
+      return first === 'tasks' || first === 'workers' || first === 'system' ? { page: first } : missing;
+    case 2:
+      return first === 'c' && second !== undefined ? { page: 'overview', cluster: second } : missing;
+    case 3:
+      if (first !== 'tasks' || second === undefined || third === undefined) return missing;
+      return { page: 'task', cluster: second, taskId: third };
+    default:
+      return missing;
+  }
+}
+
+function decode(part: string): string | null {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // a lone % in a hand-typed address
+    return null;
+  }
+}
+
+/** The path of a route, relative to the base: '' for the start page. */
+export function formatPath(route: Route): string {
+  switch (route.page) {
+    case 'overview':
+      return route.cluster === null ? '' : `c/${encodeURIComponent(route.cluster)}`;
+    case 'task':
+      return `tasks/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.taskId)}`;
+    case 'tasks':
+    case 'workers':
+    case 'system':
+      return route.page;
+    case 'missing':
+      return route.path.replace(/^\//, '');
+    default:
+      return route satisfies never;
+  }
+}
+
+/** The last part of the document's title. */
+export function titleOf(route: Route): string {
+  switch (route.page) {
+    case 'overview':
+      return route.cluster ?? 'All clusters';
+    case 'tasks':
+      return 'Tasks';
+    case 'task':
+      return `Task ${route.taskId.slice(0, 8)}`;
+    case 'workers':
+      return 'Workers';
+    case 'system':
+      return 'System';
+    case 'missing':
+      return 'Not found';
+    default:
+      return route satisfies never;
+  }
+}

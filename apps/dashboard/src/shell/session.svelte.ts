@@ -1,0 +1,94 @@
+import { createContext } from 'svelte';
+import type { ClusterLine, RangeName } from '@meadow/api';
+import type { Api } from '../api/api.ts';
+import type { LinkMode } from '../live/link.ts';
+import { Polled } from '../live/polled.ts';
+import { DEFAULT_RANGE, readRange } from '../router/range.ts';
+import type { Route } from '../router/route.ts';
+import type { Router } from '../router/router.ts';
+
+/** How the page in view is kept up to date, for the indicator in the top bar. */
+export interface Freshness {
+  readonly mode: LinkMode | 'polling';
+  /** Unix seconds, see `LinkState`. */
+  readonly since: number;
+  readonly paused: boolean;
+  setPaused(paused: boolean): void;
+}
+
+/** What every page shares: where it is, whom it asks, which cluster and range it looks at. */
+export class Session {
+  readonly api: Api;
+  readonly router: Router;
+  readonly clusters: Polled<readonly ClusterLine[]>;
+  #freshness = $state.raw<Freshness | null>(null);
+
+  constructor(api: Api, router: Router) {
+    this.api = api;
+    this.router = router;
+    this.clusters = new Polled({ load: (signal) => api.clusters(signal), everyMs: 5000 });
+  }
+
+  get range(): RangeName {
+    return readRange(this.router.query);
+  }
+
+  /** The cluster in focus; null for all. */
+  get cluster(): string | null {
+    const { route } = this.router;
+    if (route.page === 'overview' || route.page === 'task') return route.cluster;
+    return this.router.query.get('cluster');
+  }
+
+  get freshness(): Freshness | null {
+    return this.#freshness;
+  }
+
+  /** Shows how a page is kept up to date until it says otherwise; returns how to take it back. */
+  show(freshness: Freshness): () => void {
+    this.#freshness = freshness;
+    return () => {
+      if (this.#freshness === freshness) this.#freshness = null;
+    };
+  }
+
+  /** Address of a page that keeps cluster and range. */
+  href(route: Route, query: Readonly<Record<string, string>> = {}): string {
+    const kept: Record<string, string> = {};
+    if (this.range !== DEFAULT_RANGE) kept['range'] = this.range;
+    const cluster = this.cluster;
+    if (cluster !== null && (route.page === 'tasks' || route.page === 'workers' || route.page === 'system'))
+      kept['cluster'] = cluster;
+    return this.router.href(route, Object.entries({ ...kept, ...query }));
+  }
+
+  /** Address of the page in view for another cluster. */
+  hrefFor(cluster: string | null): string {
+    const { route } = this.router;
+    switch (route.page) {
+      case 'overview':
+      case 'task':
+      case 'missing':
+        return this.href({ page: 'overview', cluster });
+      case 'tasks':
+      case 'workers':
+      case 'system': {
+        const query = this.router.query;
+        query.delete('cluster');
+        if (cluster !== null) query.set('cluster', cluster);
+        return this.router.href(route, query);
+      }
+      default:
+        return route satisfies never;
+    }
+  }
+
+  chooseRange(range: RangeName): void {
+    const query = this.router.query;
+    query.delete('range');
+    if (range !== DEFAULT_RANGE) query.set('range', range);
+    this.router.setQuery(query, 'push');
+  }
+}
+
+export const [getSession, setSession] = createContext<Session>();
