@@ -1,0 +1,11 @@
+export { findProgram, MissingProgramError } from './nats.ts';
+export { HELP, UsageError } from './options.ts';
+export type { StandaloneOptions } from './options.ts';
+export { freePort } from './ports.ts';
+export { runCli } from './run-cli.ts';
+export type { Prepare } from './run-cli.ts';
+export type { Companions } from './standalone.ts';
+export { httpProbe, tcpProbe } from './supervisor/probe.ts';
+export type { Probe } from './supervisor/probe.ts';
+export type { LineReader, LogLine } from './supervisor/log-line.ts';
+export type { ProcessSpec } from './supervisor/process.ts';
