@@ -37,8 +37,8 @@ interface Pending {
 }
 
 /** A batch is written when it holds this much. */
-const BATCH_EVENTS = 20_000;
-const BATCH_BYTES = 12_000_000;
+const BATCH_EVENTS = 40_000;
+const BATCH_BYTES = 20_000_000;
 
 /**
  * The messages of one write, from `fromSeq` to `toSeq`: repeats dropped, events folded into tasks, lines made ready.

@@ -3,7 +3,6 @@ import type { PipelineEvent, RetentionPolicy, TaskListRow } from '@meadow/contra
 import type { StoredTaskEvent, TaskWriteRow } from '@meadow/store';
 
 const DAY_SECONDS = 86_400;
-/** Tasks that never ended are kept like failures. */
 const FINAL = new Set(['SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED']);
 /** A list shows the beginning of long texts; the whole is one click away. Characters. */
 const LIST_TEXT = 200;
@@ -153,7 +152,9 @@ export function taskRow(
   version: number,
   retention: RetentionPolicy,
 ): TaskWriteRow {
-  const days = task.state === 'SUCCESS' ? retention.success : retention.failure;
+  // an open task is kept for the shortest time: no version of a row may outlive the one that replaces it
+  const ended = task.state === 'SUCCESS' ? retention.success : retention.failure;
+  const days = FINAL.has(task.state) ? ended : Math.min(retention.success, retention.failure);
   return {
     ...listRow(cluster, task, firstSeenAt),
     args: task.args ?? '',

@@ -21,7 +21,7 @@ export interface TaskMemoryOptions {
 
 const FACT_BYTES = 700;
 /** An ended task is held for this many batches more, about two seconds: its last events may come in another order. */
-const LINGER_BATCHES = 4;
+const LINGER_BATCHES = 2;
 
 /**
  * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first: most of what is held is open.

@@ -153,6 +153,23 @@ test('a cluster is added, changed and removed while the collector runs', async (
   await waitFor(async () => (await send(4, task())) === 0, { what: 'no subscription on db 4', deadlineMs: 10_000 });
 });
 
+test('a seeded cluster is gone when the next collector is not told of it; one that a user added stays', async () => {
+  await clusters.put('added', clusterDefinition.parse({ name: 'added', broker: redis.url }));
+  const first = await collector([
+    { name: 'kept', broker: redis.url },
+    { name: 'dropped', broker: redis.url },
+  ]);
+  await connected('dropped');
+  await first.stop();
+  await using _second = await collector([{ name: 'kept', broker: redis.url }]);
+  await waitFor(async () => (await clusters.get('dropped')) === null, {
+    what: 'cluster dropped to go',
+    deadlineMs: 10_000,
+  });
+  expect((await clusters.all()).map(({ key }) => key)).toEqual(expect.arrayContaining(['added', 'kept']));
+  await clusters.delete('added');
+});
+
 test('bad brokers are told in one line with cluster and remedy, and delay nobody', async () => {
   const silent = createServer(() => undefined);
   const port = await freePort();

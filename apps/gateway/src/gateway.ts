@@ -32,7 +32,6 @@ export async function openGateway(options: GatewayOptions): Promise<GatewayServe
   const dashboardDir = resolve(options.dashboardDir);
   await using cleanUp = new AsyncDisposableStack();
   const stop = new AbortController();
-  cleanUp.defer(() => stop.abort());
 
   const registry = new BucketRegistry(telemetry);
   const live: LiveHub = new LiveHub({
@@ -51,6 +50,8 @@ export async function openGateway(options: GatewayOptions): Promise<GatewayServe
     onOpen: (bus) => void registry.follow(bus, stop.signal),
   });
   cleanUp.use(link);
+  // before the connection goes, so that the watches end because they are told to
+  cleanUp.defer(() => stop.abort());
   const questions = new StoreQuestions(options.store, telemetry, now);
 
   const server = await openServer({

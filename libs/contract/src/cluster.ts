@@ -7,7 +7,10 @@ export const clusterName = z
 
 const retentionDays = z.number().int().min(1).max(3650);
 
-/** How long finished tasks are kept, in days, by final state; `events` is for the raw events. */
+/**
+ * How long tasks are kept, in days after their last event, by final state; `events` is for the raw events. A task that
+ * never ended is kept for the shorter of the two.
+ */
 export const retentionPolicy = z.strictObject({
   /** @default 30 */
   success: retentionDays.default(30),
@@ -66,6 +69,8 @@ export const clusterDefinition = z.strictObject({
     .prefault({}),
   retention: retentionPolicy.prefault({}),
   masking: maskingPolicy.prefault({}),
+  /** `seed`: from a collector's file, environment or arguments, and gone when it is no longer there. @default 'user' */
+  source: z.enum(['seed', 'user']).default('user'),
 });
 
 export type ClusterDefinition = z.output<typeof clusterDefinition>;
