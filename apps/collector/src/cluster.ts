@@ -1,7 +1,15 @@
-import { BrokerConfigError, maskUrl, openEventSource, type BrokerStatus, type EventGap } from '@meadow/broker';
+import {
+  BrokerConfigError,
+  maskUrl,
+  openEventSource,
+  type BrokerStatus,
+  type Burst,
+  type EventGap,
+} from '@meadow/broker';
 import type { Bucket, EventStream } from '@meadow/bus';
 import type { ClusterDefinition, ClusterStatus, GapRecord } from '@meadow/contract';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { HEARTBEAT_INTERVAL_MS } from './heartbeats.ts';
 import { Intake } from './intake.ts';
 import { createMask } from './mask.ts';
@@ -18,6 +26,9 @@ export interface ClusterDeps {
 
 /** After the end is asked for, what was taken from the broker may still be published this long. */
 const DRAIN_MS = 4_000;
+/** At the end, what has arrived is taken until nothing comes for this long, at most for so long. */
+const QUIET_MS = 100;
+const LAST_BURSTS_MS = 1_500;
 /** How many of a task's events share a message when a worker is busy: what a lost message is taken to hold. */
 const EVENTS_PER_MESSAGE = 4;
 
@@ -85,36 +96,53 @@ async function follow(
     },
   });
   const heartbeats = setInterval(() => intake.releaseHeartbeats(), HEARTBEAT_INTERVAL_MS);
-  const bursts = source.bursts[Symbol.asyncIterator]();
-  const aborted = signal.aborted ? Promise.resolve(null) : once(signal, 'abort').then(() => null);
-  try {
-    for (;;) {
-      const next = await Promise.race([bursts.next(), aborted]);
-      if (next === null || next.done === true || signal.aborted) break;
-      const burst = next.value;
-      let events = 0;
-      let rejected = 0;
-      let newest = 0;
-      for (const delivery of burst.deliveries) {
-        const taken = intake.take(delivery);
-        events += taken.events;
-        rejected += taken.rejected.length;
-        for (const code of taken.rejected) telemetry.undecodable(name, code);
-        if (taken.newest > newest) newest = taken.newest;
-      }
-      publisher.settleWhenPublished(() => burst.settle());
-      telemetry.received(name, burst.deliveries.length, events);
-      const now = Date.now() / 1000;
-      if (newest > 0) telemetry.lag(name, Math.max(0, now - newest));
-      report.count(events > 0 ? { events, rejected, lastEventAt: now } : { rejected });
-      await publisher.room();
+  const take = async (burst: Burst): Promise<void> => {
+    let events = 0;
+    let rejected = 0;
+    let newest = 0;
+    for (const delivery of burst.deliveries) {
+      const taken = intake.take(delivery);
+      events += taken.events;
+      rejected += taken.rejected.length;
+      for (const code of taken.rejected) telemetry.undecodable(name, code);
+      if (taken.newest > newest) newest = taken.newest;
     }
+    publisher.settleWhenPublished(() => burst.settle());
+    telemetry.received(name, burst.deliveries.length, events);
+    const now = Date.now() / 1000;
+    if (newest > 0) telemetry.lag(name, Math.max(0, now - newest));
+    report.count(events > 0 ? { events, rejected, lastEventAt: now } : { rejected });
+    await publisher.room();
+  };
+  try {
+    await takeAll(source.bursts[Symbol.asyncIterator](), take, signal);
   } finally {
     clearInterval(heartbeats);
     intake.releaseHeartbeats();
     await publisher.drain(DRAIN_MS);
     giveUp.abort();
     closing.abort();
+  }
+}
+
+/** Takes bursts until `signal` is aborted, and then what has arrived already: Redis would not give it again. */
+async function takeAll(
+  bursts: AsyncIterator<Burst, void, void>,
+  take: (burst: Burst) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = signal.aborted ? Promise.resolve(null) : once(signal, 'abort').then(() => null);
+  let next = bursts.next();
+  let end = Number.POSITIVE_INFINITY;
+  while (performance.now() < end) {
+    const quiet = signal.aborted ? delay(QUIET_MS, null) : asked;
+    const result = await Promise.race([next, quiet]);
+    if (result === null && end !== Number.POSITIVE_INFINITY) return;
+    if (signal.aborted && end === Number.POSITIVE_INFINITY) end = performance.now() + LAST_BURSTS_MS;
+    if (result === null) continue;
+    if (result.done === true) return;
+    await take(result.value);
+    next = bursts.next();
   }
 }
 
