@@ -9,7 +9,7 @@ import { envelope, taskTraffic } from './shapes.ts';
 /** Events a `task.multi` holds when a worker is busy: Celery flushes at 24. */
 const BATCH = 24;
 /** The generator waits when this many events are under way: the question is throughput, not how much fits in a socket. */
-const UNDER_WAY = 25_000;
+const UNDER_WAY = 120_000;
 /** Budgets of the design: µs of CPU per event. */
 const BUDGET = { collector: 4, pipeline: 12, eventsPerSecond: 50_000 };
 
@@ -28,10 +28,13 @@ export async function ingest(args: readonly string[]): Promise<void> {
     options: {
       events: { type: 'string', default: '300000' },
       unbatched: { type: 'string', default: '0.1' },
+      rate: { type: 'string', default: '0' },
     },
   });
   const wanted = Number(values.events);
   const unbatchedShare = Number(values.unbatched);
+  const rate = Number(values.rate);
+  if (!(rate >= 0)) throw new Error('--rate takes events per second, 0 for as fast as it goes');
   if (!Number.isInteger(wanted) || wanted < 1 || !(unbatchedShare >= 0 && unbatchedShare <= 1)) {
     throw new Error('--events takes a whole number, --unbatched a share from 0 to 1');
   }
@@ -66,7 +69,7 @@ export async function ingest(args: readonly string[]): Promise<void> {
   const progress: Progress = { published: 0, stored: 0 };
   const began = performance.now();
   const watching = watch(store, progress, began);
-  const byType = await publish(client, wanted, unbatchedShare, progress);
+  const byType = await publish(client, { wanted, unbatchedShare, rate }, progress);
   const published = performance.now();
   const stored = await settle(store, progress);
   const seconds = (performance.now() - began) / 1000;
@@ -108,12 +111,16 @@ async function listening(client: Redis): Promise<void> {
   }
 }
 
-async function publish(
-  client: Redis,
-  wanted: number,
-  unbatchedShare: number,
-  progress: Progress,
-): Promise<Map<string, number>> {
+interface Load {
+  readonly wanted: number;
+  readonly unbatchedShare: number;
+  /** Events per second; 0 = as fast as the pipeline takes them. */
+  readonly rate: number;
+}
+
+async function publish(client: Redis, load: Load, progress: Progress): Promise<Map<string, number>> {
+  const { wanted, unbatchedShare, rate } = load;
+  const began = performance.now();
   const byType = new Map<string, number>();
   let pipeline = client.pipeline();
   let queued = 0;
@@ -138,6 +145,8 @@ async function publish(
       pipeline = client.pipeline();
       queued = 0;
       while (progress.published - progress.stored > UNDER_WAY) await delay(5);
+      const ahead = rate === 0 ? 0 : (progress.published / rate) * 1000 - (performance.now() - began);
+      if (ahead > 1) await delay(ahead);
     }
   }
   if (multi.length > 0) {

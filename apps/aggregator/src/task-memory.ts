@@ -15,13 +15,13 @@ export interface Known {
 }
 
 export interface TaskMemoryOptions {
-  /** @default 64 MB */
+  /** @default 32 MB */
   readonly maxBytes?: number;
 }
 
 const FACT_BYTES = 700;
-/** An ended task is held for this many batches more, about two seconds: its last events may come in another order. */
-const LINGER_BATCHES = 2;
+/** An ended task is held for this many batches more, about a second: its last events may come in another order. */
+const LINGER_BATCHES = 1;
 
 /**
  * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first: most of what is held is open.
@@ -37,7 +37,7 @@ export class TaskMemory {
   #bytes = 0;
 
   constructor(options: TaskMemoryOptions = {}) {
-    this.#maxBytes = options.maxBytes ?? 64_000_000;
+    this.#maxBytes = options.maxBytes ?? 32_000_000;
   }
 
   get size(): number {

@@ -9,7 +9,6 @@ import {
 import type { Bucket, EventStream } from '@meadow/bus';
 import type { ClusterDefinition, ClusterStatus, GapRecord } from '@meadow/contract';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { HEARTBEAT_INTERVAL_MS } from './heartbeats.ts';
 import { Intake } from './intake.ts';
 import { createMask } from './mask.ts';
@@ -131,16 +130,29 @@ async function takeAll(
   take: (burst: Burst) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const asked = signal.aborted ? Promise.resolve(null) : once(signal, 'abort').then(() => null);
   let next = bursts.next();
-  let end = Number.POSITIVE_INFINITY;
-  while (performance.now() < end) {
-    const quiet = signal.aborted ? delay(QUIET_MS, null) : asked;
-    const result = await Promise.race([next, quiet]);
-    if (result === null && end !== Number.POSITIVE_INFINITY) return;
-    if (signal.aborted && end === Number.POSITIVE_INFINITY) end = performance.now() + LAST_BURSTS_MS;
-    if (result === null) continue;
+  // a race against one long-lived promise would hold on to every burst ever taken: a waiter is made for each instead
+  let wake: () => void = () => undefined;
+  const onAbort = (): void => wake();
+  signal.addEventListener('abort', onAbort, { once: true });
+  const arrived = (waitMs: number | null): Promise<IteratorResult<Burst, void> | null> =>
+    new Promise((resolve, reject) => {
+      wake = () => resolve(null);
+      next.then(resolve, reject);
+      if (waitMs !== null) setTimeout(wake, waitMs);
+    });
+  while (!signal.aborted) {
+    const result = await arrived(null);
+    if (result === null) break;
     if (result.done === true) return;
+    await take(result.value);
+    next = bursts.next();
+  }
+  signal.removeEventListener('abort', onAbort);
+  const end = performance.now() + LAST_BURSTS_MS;
+  while (performance.now() < end) {
+    const result = await arrived(QUIET_MS);
+    if (result === null || result.done === true) return;
     await take(result.value);
     next = bursts.next();
   }
