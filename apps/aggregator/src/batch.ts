@@ -138,7 +138,8 @@ export class Batch {
     const tasks = this.#tasksOf(cluster);
     const known = tasks.get(id);
     if (known !== undefined) {
-      if (tasks.apply(known, asTaskEvent(event), this.number)) this.#touch(cluster, known);
+      tasks.apply(known, asTaskEvent(event), this.number);
+      this.#touch(cluster, known);
       return;
     }
     const waiting = this.#unresolved.get(cluster)?.get(id);

@@ -9,12 +9,12 @@ test('memory keeps its bound, gives up what was used longest ago, and knows that
     const known = memory.hold(`task-${batch}`, [], batch, batch);
     memory.apply(known, fact(`task-${batch}`, 'task-sent', batch), batch);
     const first = memory.get('task-0');
-    if (first !== undefined) memory.apply(first, fact('task-0', 'task-started', 1), batch);
+    if (first !== undefined) memory.apply(first, fact('task-0', 'task-progress', batch), batch);
     memory.shrink(batch);
   }
   expect(memory.bytes).toBeLessThan(110_000);
   expect(memory.get('task-999')).toBeDefined();
-  expect(memory.get('task-0')?.task.state).toBe('STARTED');
+  expect(memory.get('task-0')?.task.state).toBe('PROGRESS');
   expect(memory.get('task-1')).toBeUndefined();
   expect(memory.mayBeStored('task-1')).toBe(true);
   expect(memory.mayBeStored('task-999')).toBe(false);

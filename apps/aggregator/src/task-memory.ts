@@ -1,27 +1,63 @@
 import { isFinal } from './rows.ts';
-import { emptyTask, fold, foldAll, type Task, type TaskEvent } from '@meadow/celery';
+import { emptyTask, foldMany, type Task, type TaskEvent } from '@meadow/celery';
 
-/** A task that is held in memory. */
-export interface Known {
-  task: Task;
-  /** Whether it has ended and is waiting to be given up. */
-  ended: boolean;
+const FACT_BYTES = 700;
+const ENDS = new Set<string>(['task-succeeded', 'task-failed', 'task-revoked', 'task-rejected']);
+const LIFECYCLE = new Set<string>([
+  ...ENDS,
+  'task-sent',
+  'task-received',
+  'task-started',
+  'task-retried',
+  'task-cancelled',
+]);
+/** An ended task is held for this many batches more, about a second: its last events may come in another order. */
+const LINGER_BATCHES = 1;
+
+/** A task that is held in memory. Its events are folded when somebody looks at it: once a batch rather than once an event. */
+export class Known {
+  #task: Task;
+  #waiting: TaskEvent[] = [];
+  #custom = 0;
   /** Unix seconds at which the pipeline first heard of it: part of its row's key, so it never changes. */
   readonly firstSeenAt: number;
+  /** Whether an event has come that ends a task, so that it is among those to be given up first. */
+  ended = false;
   /** Rough size in bytes. */
-  size: number;
+  size = FACT_BYTES;
   /** The batch that touched it last; what the open or the running batch touched is not given up. */
   touched: number;
+
+  constructor(id: string, firstSeenAt: number, batch: number) {
+    this.#task = emptyTask(id);
+    this.firstSeenAt = firstSeenAt;
+    this.touched = batch;
+  }
+
+  get task(): Task {
+    if (this.#waiting.length > 0) {
+      this.#task = foldMany(this.#task, this.#waiting);
+      this.#waiting = [];
+    }
+    return this.#task;
+  }
+
+  get id(): string {
+    return this.#task.id;
+  }
+
+  add(event: TaskEvent): void {
+    this.#waiting.push(event);
+    // of custom events the fold keeps the first and the newest
+    const kept = LIFECYCLE.has(event.type) || ++this.#custom <= 2;
+    if (kept) this.size += sizeOf(event);
+  }
 }
 
 export interface TaskMemoryOptions {
   /** @default 32 MB */
   readonly maxBytes?: number;
 }
-
-const FACT_BYTES = 700;
-/** An ended task is held for this many batches more, about a second: its last events may come in another order. */
-const LINGER_BATCHES = 1;
 
 /**
  * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first: most of what is held is open.
@@ -64,33 +100,27 @@ export class TaskMemory {
 
   /** Starts to hold a task: a new one, or one with the past that the store gave back. */
   hold(id: string, past: readonly TaskEvent[], firstSeenAt: number, batch: number): Known {
-    const task = past.length === 0 ? emptyTask(id) : foldAll(id, past);
-    const known = { task, ended: false, firstSeenAt, size: FACT_BYTES, touched: batch };
-    for (const fact of past) known.size += sizeOf(fact);
+    const known = new Known(id, firstSeenAt, batch);
+    for (const event of past) known.add(event);
     this.#known.set(id, known);
     this.#bytes += known.size;
     return known;
   }
 
-  /** Applies one event. @returns whether it changed anything. */
-  apply(known: Known, fact: TaskEvent, batch: number): boolean {
-    const before = known.task;
-    known.task = fold(before, fact);
+  apply(known: Known, event: TaskEvent, batch: number): void {
     if (known.touched !== batch) {
       // a Map keeps the order of insertion: setting anew moves the task to the young end
-      this.#known.delete(before.id);
-      this.#known.set(before.id, known);
+      this.#known.delete(known.id);
+      this.#known.set(known.id, known);
       known.touched = batch;
     }
-    if (known.task === before) return false;
-    const size = sizeOf(fact);
-    known.size += size;
-    this.#bytes += size;
-    if (!known.ended && isFinal(known.task)) {
+    this.#bytes -= known.size;
+    known.add(event);
+    this.#bytes += known.size;
+    if (!known.ended && ENDS.has(event.type)) {
       known.ended = true;
       this.#ended.push(known);
     }
-    return true;
   }
 
   /**
@@ -100,9 +130,9 @@ export class TaskMemory {
   shrink(firstOpenBatch: number): void {
     const lingering: Known[] = [];
     for (const known of this.#ended) {
-      known.ended = isFinal(known.task);
-      if (known.touched >= firstOpenBatch - LINGER_BATCHES && known.ended) lingering.push(known);
-      else if (known.ended) this.#giveUp(known);
+      if (known.touched >= firstOpenBatch - LINGER_BATCHES) lingering.push(known);
+      else if (isFinal(known.task)) this.#giveUp(known);
+      else known.ended = false;
     }
     this.#ended = lingering;
     for (const known of this.#known.values()) {
@@ -112,7 +142,7 @@ export class TaskMemory {
   }
 
   #giveUp(known: Known): void {
-    const { id } = known.task;
+    const { id } = known;
     // the id may be held anew by now
     if (this.#known.get(id) !== known) return;
     this.#known.delete(id);

@@ -85,35 +85,9 @@ export class WorkerMemory {
   }
 }
 
-function asWorkerEvent(event: PipelineEvent): CeleryEvent {
-  const {
-    type,
-    worker: hostname,
-    timestamp,
-    pid,
-    clock,
-    freq,
-    active,
-    processed,
-    loadavg,
-    sw_ident,
-    sw_ver,
-    sw_sys,
-  } = event;
-  return {
-    type,
-    hostname,
-    timestamp,
-    pid,
-    clock,
-    freq,
-    active,
-    processed,
-    loadavg,
-    sw_ident,
-    sw_ver,
-    sw_sys,
-  } as CeleryEvent;
+/** The fold looks at no key that a worker event of Celery's does not have. */
+function asWorkerEvent({ worker, ...event }: PipelineEvent): CeleryEvent {
+  return { ...event, hostname: worker } as CeleryEvent;
 }
 
 const keyOf = (cluster: string, hostname: string): string => `${cluster}\u001f${hostname}`;

@@ -23,7 +23,7 @@ export { reprToJson, reprToJsonText } from './repr/json.ts';
 export type { ReprEntry, ReprNode, ReprResult } from './repr/node.ts';
 export { MAX_REPR_LENGTH, parseRepr } from './repr/parse.ts';
 export { MAX_ATTEMPTS } from './fold/run.ts';
-export { emptyTask, factsOf, fold, foldAll, MAX_FACTS } from './fold/task.ts';
+export { emptyTask, factsOf, fold, foldAll, foldMany, MAX_FACTS } from './fold/task.ts';
 export type { Attempt, AttemptState, CutField, KnownTaskState, Progress, Task, TaskState } from './fold/task.ts';
 export { foldWorker, livenessOf } from './fold/worker.ts';
 export type { Liveness, Worker } from './fold/worker.ts';

@@ -133,15 +133,20 @@ export function emptyTask(id: string): Task {
  * Constant time for an event newer than those before it; otherwise linear in the facts kept.
  */
 export function fold(task: Task, event: TaskEvent): Task {
-  const history = isLifecycle(event.type) ? withFact(task.history, event) : withCustom(task.history, event);
+  const history = withEvent(task.history, event);
+  return history === task.history ? task : project(history, task);
+}
+
+/** Applies several events of one task at once: the same as one after another, with the view derived only once. */
+export function foldMany(task: Task, events: Iterable<TaskEvent>): Task {
+  let { history } = task;
+  for (const event of events) history = withEvent(history, event);
   return history === task.history ? task : project(history, task);
 }
 
 /** Folds events of one task into a new one. */
 export function foldAll(id: string, events: Iterable<TaskEvent>): Task {
-  let task = emptyTask(id);
-  for (const event of events) task = fold(task, event);
-  return task;
+  return foldMany(emptyTask(id), events);
 }
 
 /** The events a task stands on, oldest first: `foldAll(id, factsOf(task))` equals the task while fewer than MAX_FACTS came. */
@@ -149,6 +154,10 @@ export function factsOf(task: Task): readonly TaskEvent[] {
   const { facts, firstCustom, lastCustom } = task.history;
   const custom = firstCustom === lastCustom ? [firstCustom] : [firstCustom, lastCustom];
   return [...facts, ...custom.filter((fact) => fact !== null)].sort(compareFacts);
+}
+
+function withEvent(history: TaskHistory, event: TaskEvent): TaskHistory {
+  return isLifecycle(event.type) ? withFact(history, event) : withCustom(history, event);
 }
 
 function withCustom(history: TaskHistory, event: TaskEvent): TaskHistory {
