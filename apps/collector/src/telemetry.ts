@@ -42,20 +42,26 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
     labelNames: ['cluster'],
     registers,
   });
+  // a broker that stays away is tried again and again, and told once
+  const told = new Map<string, string>();
   return {
     badDefinition: (message) => log.error({}, message),
     watching: (cluster, endpoint) => log.info({ cluster, endpoint }, 'watching'),
     forgotten: (cluster) => {
+      told.delete(cluster);
       up.remove({ cluster });
       lag.remove({ cluster });
       log.info({ cluster }, 'no longer watched');
     },
     connected: (cluster) => {
+      told.delete(cluster);
       up.set({ cluster }, 1);
       log.info({ cluster }, 'connected');
     },
     failed: (cluster, code, message) => {
       up.set({ cluster }, 0);
+      if (told.get(cluster) === code) return log.debug({ cluster, code }, message);
+      told.set(cluster, code);
       log.warn({ cluster, code }, message);
     },
     received: (cluster, messageCount, eventCount) => {

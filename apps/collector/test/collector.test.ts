@@ -211,6 +211,8 @@ test('bad brokers are told in one line with cluster and remedy, and delay nobody
     expect(error?.message).not.toContain('\n');
   }
   const log = running.log();
+  // told once, however often it is tried
+  expect(log.match(/"code":"BROKER_AUTH_FAILED"/g)).toHaveLength(1);
   expect(log).toContain('cluster number 6: name: use 1 to 63 of a-z');
   expect(log).toContain('MEADOW_CLUSTERS_FILE: ENOENT');
   expect(log).not.toContain('hunter2');
