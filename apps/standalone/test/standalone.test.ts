@@ -23,6 +23,8 @@ const start = (args: readonly string[]): Promise<Child> =>
     name: 'standalone',
     command: process.execPath,
     args: [MAIN, ...args],
+    // whoever runs the tests may ask for colours
+    env: { FORCE_COLOR: undefined, NO_COLOR: '1' },
     ready: (child) => child.log().includes('Meadow is ready'),
     deadlineMs: 60_000,
   });
