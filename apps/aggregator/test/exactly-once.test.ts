@@ -1,6 +1,6 @@
 import { ClickHouseLogLevel, createClient, type ClickHouseClient } from '@clickhouse/client';
 import { openBus, type Bus } from '@meadow/bus';
-import { batchSubject, eventId, partitionOf, type PipelineEvent } from '@meadow/contract';
+import { batchSubject, BUCKETS, eventId, partitionOf, type PipelineEvent } from '@meadow/contract';
 import { startMeadow, startService, waitFor, type Meadow, type Service } from '@meadow/testkit';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -110,29 +110,36 @@ const exactly = (tasks: number): Record<string, number> => ({
   rolled_runtimes: tasks * 0.9,
 });
 
-test('counts in events, tasks and rollups are exact though the aggregator is killed again and again', async () => {
+test('counts in events, tasks and rollups are exact though the aggregator is killed in the middle of writing', async () => {
   const tasks = 30_000;
+  const kills = 8;
   let running = await aggregator();
-  const killing = new AbortController();
-  const kills = (async () => {
-    let count = 0;
-    while (!killing.signal.aborted) {
-      await delay(250 + Math.random() * 900);
+  const intents = await bus.bucket(BUCKETS.intents, (value) => value);
+  const done = new AbortController();
+  // an intent is put when the rows of its batch are about to be written: that is when it hurts most
+  const killing = (async () => {
+    let killed = 0;
+    for await (const change of intents.watch(done.signal)) {
+      if (change.kind !== 'put') continue;
+      await delay(Math.random() * 70);
       await running.kill9();
-      count++;
       running = await aggregator();
+      if (++killed === kills) break;
     }
-    return count;
+    return killed;
   })();
   for (let index = 0; index < tasks; index += 200) {
     await publish('killed', Array.from({ length: 200 }, (_, offset) => life('killed', index + offset)).flat());
     await delay(40);
   }
-  killing.abort();
-  expect(await kills).toBeGreaterThan(2);
+  await waitFor(async () => (await Promise.race([killing, delay(1, null)])) !== null, {
+    what: `the aggregator to be killed ${kills} times`,
+    deadlineMs: 120_000,
+  });
+  expect(await killing).toBe(kills);
   expect(await settled('killed', tasks * 4)).toEqual(exactly(tasks));
   await running.stop();
-}, 120_000);
+}, 240_000);
 
 test('counts are exact though ClickHouse and NATS are killed in between', async () => {
   const tasks = 10_000;
