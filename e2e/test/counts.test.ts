@@ -72,12 +72,17 @@ async function expectExactCounts(cluster: string, broker: string, backend: strin
 
   const stored = await query<{ type: string; n: string }>('SELECT type, count() AS n FROM task_events GROUP BY type');
   expect(new Map(stored.map(({ type, n }) => [type, Number(n)]))).toEqual(new Map(tap.counts));
-  const [tasks] = await query<Record<string, string>>(
-    `SELECT count() AS tasks, uniqExact(task_id) AS ids, countIf(state = 'SUCCESS') AS succeeded, countIf(state = 'FAILURE') AS failed,
-      countIf(name = '' OR queue = '') AS unnamed, countIf(attempts = 2) AS retried, countIf(wait_seconds IS NULL) AS waitless
-     FROM tasks`,
-  );
-  expect(mapNumbers(tasks ?? {})).toEqual({
+  // events, tasks and rollups are written side by side, so one may be seen a moment before the other
+  const soon = { timeout: 10_000, interval: 200 };
+  const first = async (sql: string): Promise<Record<string, number>> =>
+    mapNumbers((await query<Record<string, string>>(sql))[0] ?? {});
+  const tasks = (): Promise<Record<string, number>> =>
+    first(
+      `SELECT count() AS tasks, uniqExact(task_id) AS ids, countIf(state = 'SUCCESS') AS succeeded, countIf(state = 'FAILURE') AS failed,
+        countIf(name = '' OR queue = '') AS unnamed, countIf(attempts = 2) AS retried, countIf(wait_seconds IS NULL) AS waitless
+       FROM tasks`,
+    );
+  await expect.poll(tasks, soon).toEqual({
     tasks: tap.taskIds.size,
     ids: tap.taskIds.size,
     succeeded: tap.counts.get('task-succeeded'),
@@ -86,10 +91,11 @@ async function expectExactCounts(cluster: string, broker: string, backend: strin
     retried: tap.counts.get('task-retried'),
     waitless: 0,
   });
-  const [rollup] = await query<Record<string, string>>(
-    'SELECT sum(sent) AS sent, sum(succeeded) AS succeeded, sum(failed) AS failed, sum(retried) AS retried FROM task_rollup',
-  );
-  expect(mapNumbers(rollup ?? {})).toEqual({
+  const rollup = (): Promise<Record<string, number>> =>
+    first(
+      'SELECT sum(sent) AS sent, sum(succeeded) AS succeeded, sum(failed) AS failed, sum(retried) AS retried FROM task_rollup',
+    );
+  await expect.poll(rollup, soon).toEqual({
     sent: tap.counts.get('task-sent'),
     succeeded: tap.counts.get('task-succeeded'),
     failed: tap.counts.get('task-failed'),
