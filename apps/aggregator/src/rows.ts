@@ -1,9 +1,9 @@
 import type { Task, TaskEvent } from '@meadow/celery';
-import type { PipelineEvent, RetentionPolicy, TaskListRow } from '@meadow/contract';
+import { FINAL_STATES, type PipelineEvent, type RetentionPolicy, type TaskListRow } from '@meadow/contract';
 import type { StoredTaskEvent, TaskWriteRow } from '@meadow/store';
 
 const DAY_SECONDS = 86_400;
-const FINAL = new Set(['SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED']);
+const FINAL = new Set<string>(FINAL_STATES);
 /** A list shows the beginning of long texts; the whole is one click away. Characters. */
 const LIST_TEXT = 200;
 
@@ -19,6 +19,9 @@ const EVENT_STATES: Readonly<Record<string, string>> = {
   'task-rejected': 'REJECTED',
   'task-cancelled': 'RETRY',
 };
+/** Whether an event is one of Celery's own rather than one that an application made up. */
+export const isCelerysOwn = (type: string): boolean => Object.hasOwn(EVENT_STATES, type);
+
 const STARTED_OR_LATER = new Set([
   'task-started',
   'task-succeeded',
@@ -35,7 +38,7 @@ const STARTED_OR_LATER = new Set([
 export function asTaskEvent(event: PipelineEvent | StoredTaskEvent): TaskEvent {
   const { type, timestamp, clock = null, pid = null, worker: hostname, task_id: uuid = '' } = event;
   const base = { type: type as TaskEvent['type'], timestamp, clock, pid, hostname, uuid };
-  if (!(type in EVENT_STATES)) return { ...parsedExtra(event.extra ?? ''), ...base };
+  if (!isCelerysOwn(type)) return { ...parsedExtra(event.extra ?? ''), ...base };
   return {
     ...base,
     retries: event.retries ?? null,

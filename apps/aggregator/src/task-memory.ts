@@ -1,16 +1,8 @@
-import { isFinal } from './rows.ts';
+import { isCelerysOwn, isFinal } from './rows.ts';
 import { emptyTask, foldMany, type Task, type TaskEvent } from '@meadow/celery';
 
 const FACT_BYTES = 700;
 const ENDS = new Set<string>(['task-succeeded', 'task-failed', 'task-revoked', 'task-rejected']);
-const LIFECYCLE = new Set<string>([
-  ...ENDS,
-  'task-sent',
-  'task-received',
-  'task-started',
-  'task-retried',
-  'task-cancelled',
-]);
 /** An ended task is held for this many batches more, about a second: its last events may come in another order. */
 const LINGER_BATCHES = 1;
 
@@ -49,7 +41,7 @@ export class Known {
   add(event: TaskEvent): void {
     this.#waiting.push(event);
     // of custom events the fold keeps the first and the newest
-    const kept = LIFECYCLE.has(event.type) || ++this.#custom <= 2;
+    const kept = isCelerysOwn(event.type) || ++this.#custom <= 2;
     if (kept) this.size += sizeOf(event);
   }
 }
