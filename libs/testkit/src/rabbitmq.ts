@@ -135,6 +135,8 @@ async function openNode(options: RabbitmqOptions): Promise<RabbitmqServer> {
 function nodeEnvironment(folder: string, nodeName: string, port: number, distPort: number, mapperPort: number) {
   return {
     HOME: folder,
+    // a command that dies would leave its dump in the caller's directory
+    ERL_CRASH_DUMP: join(folder, 'erl_crash.dump'),
     ERL_EPMD_PORT: String(mapperPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
     // The port mapper is ours; a command that runs late must not start another that nobody ends.
