@@ -81,6 +81,14 @@ test('a task shows its arguments, attempts, traceback and every event in order',
   await text.getByText('OutOfWater').filter({ visible: true }).first().waitFor();
 });
 
+test('a free text finds tasks by what was passed to them', async () => {
+  await publish(cluster.north, 'garden.echo.delay("needle-in-the-hay")');
+  await publish(cluster.north, 'garden.echo.delay("only hay")');
+  await page.goto(`${base}/tasks?q=needle-in-the-hay`);
+  await shows(rowOf('needle-in-the-hay'), 'Success');
+  expect(await rowOf('only hay').count()).toBe(0);
+});
+
 test('what a task brings along is shown and never run', async () => {
   const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
   await publish(cluster.north, `garden.echo.delay(${JSON.stringify(hostile)}, note=${JSON.stringify(hostile)})`);

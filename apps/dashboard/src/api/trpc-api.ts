@@ -1,5 +1,5 @@
 import type { AppRouter } from '@meadow/api';
-import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from '@trpc/client';
+import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink, type TRPCClient } from '@trpc/client';
 import type { TaskFilter } from '../live/task-filter.ts';
 import type { Api, LiveHandlers } from './api.ts';
 import { toFault } from './fault.ts';
@@ -75,14 +75,18 @@ function of(cluster: string | null): { cluster?: string } {
 }
 
 /** The filter with what is empty left out: the server refuses empty texts. */
-function narrowed(filter: TaskFilter) {
-  const search = filter.text.trim();
+function narrowed(filter: TaskFilter): Parameters<TRPCClient<AppRouter>['tasks']['list']['query']>[0] {
+  // named one by one: a spread would let a misspelt name through, which the server refuses
   return {
-    ...of(filter.cluster),
-    ...(filter.states.length > 0 ? { states: [...filter.states] } : {}),
-    ...(filter.name === '' ? {} : { name: filter.name }),
-    ...(filter.queue === '' ? {} : { queue: filter.queue }),
-    ...(filter.worker === '' ? {} : { worker: filter.worker }),
-    ...(search === '' ? {} : { search }),
+    cluster: filled(filter.cluster),
+    states: filter.states.length > 0 ? [...filter.states] : undefined,
+    name: filled(filter.name),
+    queue: filled(filter.queue),
+    worker: filled(filter.worker),
+    text: filled(filter.text.trim()),
   };
+}
+
+function filled(text: string): string | undefined {
+  return text === '' ? undefined : text;
 }
