@@ -1,22 +1,24 @@
-import { createClient, type ClickHouseClient } from '@clickhouse/client';
-import { freePort, startEmbeddedClickHouse, startNats, startRedis, startService } from '@meadow/testkit';
-import { Redis } from 'ioredis';
-import { parseArgs } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
-import { cpuSeconds, memoryMb } from './processes.ts';
-import { envelope, taskTraffic } from './shapes.ts';
+import { parseArgs } from 'node:util';
+import { atLeast, atMost, mapValues, print, round, type Figure } from './figure.ts';
+import { flowerCost } from './flower.ts';
+import { startLoad, UNBOUNDED, type Load } from './load.ts';
+import { cpuSeconds } from './processes.ts';
+import { startSystem, type System } from './system.ts';
+import { BEATING_WORKERS, SHAPES, type Sent, type Shape } from './traffic.ts';
 
-/** Events a `task.multi` holds when a worker is busy: Celery flushes at 24. */
-const BATCH = 24;
 /** The generator waits when this many events are under way: the question is throughput, not how much fits in a socket. */
 const UNDER_WAY = 120_000;
-/** Budgets of the design: µs of CPU per event. */
-const BUDGET = { collector: 4, pipeline: 12, eventsPerSecond: 50_000 };
+/** The same for events of megabytes. */
+const LARGE_UNDER_WAY = 40;
+/** Nothing new for so long is the end of it. */
+const QUIET_MS = 15_000;
 
-interface Progress {
-  published: number;
-  stored: number;
-}
+/** How many of each there are unless told; heartbeats go by time. */
+const EVENTS: Readonly<Record<Shape, number>> = {
+  ...{ mixed: 300_000, batched: 300_000, unbatched: 300_000, args: 200_000, soak: 300_000, timed: 300_000 },
+  ...{ tracebacks: 200, heartbeats: 2_500 * 60 },
+};
 
 /**
  * Real shapes through the whole pipeline, Redis to ClickHouse, on this machine: one JSON line with rate, CPU per event and
@@ -26,184 +28,154 @@ export async function ingest(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      events: { type: 'string', default: '300000' },
+      shape: { type: 'string', default: 'mixed' },
+      events: { type: 'string' },
       unbatched: { type: 'string', default: '0.1' },
-      rate: { type: 'string', default: '0' },
+      rate: { type: 'string' },
     },
   });
-  const wanted = Number(values.events);
+  const shape = SHAPES.find((known) => known === values.shape);
+  if (shape === undefined) throw new Error(`--shape takes ${SHAPES.join(', ')}`);
+  const wanted = Number(values.events ?? EVENTS[shape]);
   const unbatchedShare = Number(values.unbatched);
-  const rate = Number(values.rate);
+  // heartbeats come as time passes: as fast as it goes would be another question
+  const rate = Number(values.rate ?? (shape === 'heartbeats' ? 2_500 : 0));
   if (!(rate >= 0)) throw new Error('--rate takes events per second, 0 for as fast as it goes');
   if (!Number.isInteger(wanted) || wanted < 1 || !(unbatchedShare >= 0 && unbatchedShare <= 1)) {
     throw new Error('--events takes a whole number, --unbatched a share from 0 to 1');
   }
 
-  await using stack = new AsyncDisposableStack();
-  const redis = stack.use(
-    // the bench asks for the pipeline's speed, not for Redis's patience with a slow subscriber
-    await startRedis({ port: await freePort(), args: ['--client-output-buffer-limit', 'pubsub 0 0 0'] }),
-  );
-  const nats = stack.use(await startNats());
-  const clickhouse = stack.use(await startEmbeddedClickHouse());
-  const addresses = {
-    natsUrl: nats.url,
-    clickhouseUrl: clickhouse.url,
-    clusters: [{ name: 'bench', broker: redis.url }],
-  };
-  const aggregator = stack.use(await startService('aggregator', addresses));
-  const collector = stack.use(await startService('collector', addresses));
-  const store = createClient({ url: clickhouse.url, database: 'meadow' });
-  stack.defer(() => store.close());
-  const client = new Redis(redis.url);
-  stack.defer(() => client.disconnect());
-  await listening(client);
-
-  const processes = {
-    collector: collector.pid,
-    nats: nats.pid,
-    aggregator: aggregator.pid,
-    clickhouse: clickhouse.pid,
-  };
-  const before = mapValues(processes, cpuSeconds);
-  const progress: Progress = { published: 0, stored: 0 };
+  await using system = await startSystem(['aggregator', 'collector']);
+  const redisBefore = cpuSeconds(system.redisPid);
+  await using load = startLoad({
+    ...{ redisPort: system.redisPort, shape, unbatchedShare, events: wanted, seconds: UNBOUNDED, rate },
+    underWay: shape === 'tracebacks' ? LARGE_UNDER_WAY : shape === 'heartbeats' ? UNBOUNDED : UNDER_WAY,
+  });
   const began = performance.now();
-  const watching = watch(store, progress, began);
-  const byType = await publish(client, { wanted, unbatchedShare, rate }, progress);
-  const published = performance.now();
-  const stored = await settle(store, progress);
-  const seconds = (performance.now() - began) / 1000;
-  await watching.stop();
-  const cpu = mapValues(processes, (pid, name) => cpuSeconds(pid) - (before[name] ?? 0));
-  const perEvent = mapValues(cpu, (used) => round((used * 1e6) / progress.published));
-  const total = round(Object.values(perEvent).reduce((sum, value) => sum + value, 0));
-  const tasks = await one(store, 'SELECT count() AS rows, uniqExact(task_id) AS ids FROM tasks');
-  const rollup = await one(store, 'SELECT sum(sent) AS rows, sum(succeeded) AS ids FROM task_rollup');
-
-  process.stdout.write(
-    `${JSON.stringify({
-      bench: 'ingest',
-      at: new Date().toISOString(),
-      events: progress.published,
-      seconds: round(seconds),
-      publish_seconds: round((published - began) / 1000),
-      events_per_second: Math.round(progress.published / seconds),
-      cpu_us_per_event: { ...perEvent, total },
-      lost: progress.published - stored.ids,
-      duplicated: stored.rows - stored.ids,
-      tasks: { sent: byType.get('task-sent') ?? 0, rows: tasks.rows, ids: tasks.ids },
-      rollup: {
-        sent: rollup.rows - (byType.get('task-sent') ?? 0),
-        succeeded: rollup.ids - (byType.get('task-succeeded') ?? 0),
+  const counted = await follow(system, load, shape, began);
+  const sent = load.sent();
+  const seconds = (counted.at - began) / 1000;
+  const cpu = mapValues(system.cpu(), (used) => round((used * 1e6) / sent.events));
+  const total = round(Object.values(cpu).reduce((sum, value) => sum + value, 0));
+  const truth = shape === 'heartbeats' ? await heartbeats(system, sent) : await tasks(system, sent);
+  const rss = system.rss();
+  const perSecond = Math.round(sent.events / seconds);
+  const figures: Record<string, Figure> = {
+    lost: atMost(truth.lost, 0),
+    duplicated: atMost(truth.duplicated, 0),
+    ...(shape === 'tracebacks' || shape === 'heartbeats'
+      ? {}
+      : {
+          collector_cpu_us: atMost(cpu['collector'] ?? NaN, shape === 'unbatched' ? 10 : 4),
+          pipeline_cpu_us: atMost(total, 12),
+          ...(rate === 0 ? { events_per_second: atLeast(perSecond, 50_000) } : {}),
+        }),
+    collector_peak_mb: atMost(rss['collector']?.peak ?? NaN, 200),
+    aggregator_peak_mb: atMost(rss['aggregator']?.peak ?? NaN, 200),
+  };
+  const flower = await flowerCost(shape, unbatchedShare);
+  print(
+    'ingest',
+    {
+      ...{ shape, events: sent.events, seconds: round(seconds), events_per_second: perSecond },
+      cpu_us_per_event: { ...cpu, total },
+      outside_cpu_us_per_event: {
+        redis: round(((cpuSeconds(system.redisPid) - redisBefore) * 1e6) / sent.events),
+        generator: round((load.cpu() * 1e6) / sent.events),
       },
-      rss_mb: mapValues(processes, (pid) => memoryMb(pid)),
-      budget: BUDGET,
-    })}\n`,
+      ...truth,
+      rss_mb: rss,
+      flower,
+      ...(typeof flower === 'string' ? { flower: null, no_flower: flower } : {}),
+    },
+    figures,
   );
 }
 
-/** Waits until the collector hears events. */
-async function listening(client: Redis): Promise<void> {
-  const end = performance.now() + 20_000;
-  while (Number(await client.pubsub('NUMPAT')) === 0) {
-    if (performance.now() > end) throw new Error('the collector did not subscribe within 20 s');
-    await delay(50);
+/** Follows the count of what is stored until it is all there, and says on stderr how far it is. */
+async function follow(system: System, load: Load, shape: Shape, began: number): Promise<{ at: number }> {
+  const query =
+    shape === 'heartbeats'
+      ? 'SELECT max(processed) AS events FROM worker_samples'
+      : 'SELECT count() AS events FROM task_events';
+  let finished = false;
+  load.finished.then(
+    () => (finished = true),
+    () => (finished = true),
+  );
+  let stored = 0;
+  let changedAt = performance.now();
+  let toldAt = began;
+  for (;;) {
+    const now = (await system.one(query).catch(() => ({ events: stored })))['events'] ?? 0;
+    if (now !== stored) changedAt = performance.now();
+    stored = now;
+    load.stored(stored);
+    const { events, byType } = load.sent();
+    const expected = shape === 'heartbeats' ? events : events - (byType['worker-heartbeat'] ?? 0);
+    if (finished && stored >= expected) break;
+    if (performance.now() - changedAt > QUIET_MS) break;
+    if (performance.now() - toldAt > 5_000) {
+      toldAt = performance.now();
+      process.stderr.write(`  ${Math.round((toldAt - began) / 1000)} s: ${events} published, ${stored} stored\n`);
+    }
+    await delay(finished ? 50 : 150);
   }
+  await load.finished;
+  return { at: changedAt };
 }
 
-interface Load {
-  readonly wanted: number;
-  readonly unbatchedShare: number;
-  /** Events per second; 0 = as fast as the pipeline takes them. */
-  readonly rate: number;
+interface Truth {
+  readonly lost: number;
+  readonly duplicated: number;
 }
 
-async function publish(client: Redis, load: Load, progress: Progress): Promise<Map<string, number>> {
-  const { wanted, unbatchedShare, rate } = load;
-  const began = performance.now();
-  const byType = new Map<string, number>();
-  let pipeline = client.pipeline();
-  let queued = 0;
-  let multi: string[] = [];
-  for (let index = 0; progress.published < wanted; index++) {
-    const { events } = taskTraffic(index, Date.now() / 1000);
-    const single = index % 1000 < unbatchedShare * 1000;
-    for (const { type, json } of events) {
-      byType.set(type, (byType.get(type) ?? 0) + 1);
-      progress.published++;
-      queued++;
-      if (single || type === 'task-sent') {
-        const key = type.replaceAll('-', '.');
-        pipeline.publish(`/0.celeryev/${key}`, envelope(json, key, 'gen4242@web-1'));
-      } else if (multi.push(json) >= BATCH) {
-        pipeline.publish('/0.celeryev/task.multi', envelope(`[${multi.join(', ')}]`, 'task.multi', 'celery@worker-1'));
-        multi = [];
-      }
-    }
-    if (queued >= 2_000) {
-      await pipeline.exec();
-      pipeline = client.pipeline();
-      queued = 0;
-      while (progress.published - progress.stored > UNDER_WAY) await delay(5);
-      const ahead = rate === 0 ? 0 : (progress.published / rate) * 1000 - (performance.now() - began);
-      if (ahead > 1) await delay(ahead);
-    }
+/** Holds events, tasks and rollups against what was sent; all differences are 0 when nothing is lost or counted twice. */
+async function tasks(system: System, { byType, tasks: sentTasks }: Sent): Promise<Truth & Record<string, unknown>> {
+  const expected = Object.entries(byType).reduce((sum, [type, n]) => (type.startsWith('task-') ? sum + n : sum), 0);
+  const stored = await system.one(
+    'SELECT count() AS n, uniqExact(event_id) AS ids, max(length(traceback)) AS traceback FROM task_events',
+  );
+  const rollup =
+    'SELECT sum(sent) AS sent, sum(succeeded) AS succeeded, sum(failed) AS failed, sum(retried) AS retried FROM task_rollup';
+  const kept = 'SELECT count() AS n, uniqExact(task_id) AS ids FROM tasks';
+  // written side by side with the events: the last of them may be a moment behind
+  const end = performance.now() + QUIET_MS;
+  let counts = await system.one(rollup);
+  let rows = await system.one(kept);
+  const wrong = (): number => (rows['n'] ?? 0) - sentTasks + (counts['sent'] ?? 0) - (byType['task-sent'] ?? 0);
+  while (wrong() !== 0 && performance.now() < end) {
+    await delay(200);
+    counts = await system.one(rollup);
+    rows = await system.one(kept);
   }
-  if (multi.length > 0) {
-    pipeline.publish('/0.celeryev/task.multi', envelope(`[${multi.join(', ')}]`, 'task.multi', 'celery@worker-1'));
-  }
-  await pipeline.exec();
-  return byType;
-}
-
-/** Follows the count of stored events, and says on stderr how far it is. */
-function watch(store: ClickHouseClient, progress: Progress, began: number): { stop(): Promise<void> } {
-  let stopped = false;
-  const watching = (async () => {
-    for (let round = 1; !stopped; round++) {
-      await delay(250);
-      progress.stored = (await count(store).catch(() => null))?.rows ?? progress.stored;
-      if (round % 8 === 0) {
-        const seconds = (performance.now() - began) / 1000;
-        process.stderr.write(`  ${seconds.toFixed(0)} s: ${progress.published} published, ${progress.stored} stored\n`);
-      }
-    }
-  })();
   return {
-    stop: () => {
-      stopped = true;
-      return watching;
+    lost: expected - (stored['ids'] ?? 0),
+    duplicated: (stored['n'] ?? 0) - (stored['ids'] ?? 0),
+    tasks: { sent: sentTasks, rows: rows['n'], ids: rows['ids'] },
+    rollup_minus_sent: {
+      sent: (counts['sent'] ?? 0) - (byType['task-sent'] ?? 0),
+      succeeded: (counts['succeeded'] ?? 0) - (byType['task-succeeded'] ?? 0),
+      failed: (counts['failed'] ?? 0) - (byType['task-failed'] ?? 0),
+      retried: (counts['retried'] ?? 0) - (byType['task-retried'] ?? 0),
     },
+    longest_traceback_kept: stored['traceback'],
   };
 }
 
-/** Waits until every event is stored, or nothing has been added for 15 s. */
-async function settle(store: ClickHouseClient, progress: Progress): Promise<{ rows: number; ids: number }> {
-  let last = -1;
-  let since = performance.now();
-  while (progress.stored < progress.published && performance.now() - since < 15_000) {
-    await delay(50);
-    progress.stored = (await count(store)).rows;
-    if (progress.stored !== last) since = performance.now();
-    last = progress.stored;
+/** Heartbeats are thinned on purpose; what must not be lost is the newest of each worker. */
+async function heartbeats(system: System, { events }: Sent): Promise<Truth & Record<string, unknown>> {
+  const query = `SELECT count() AS n, uniqExact(worker) AS ids, countIf(processed > ${events - BEATING_WORKERS}) AS fresh FROM workers FINAL`;
+  const end = performance.now() + QUIET_MS;
+  let workers = await system.one(query);
+  for (; (workers['fresh'] ?? 0) < BEATING_WORKERS && performance.now() < end; workers = await system.one(query)) {
+    await delay(200);
   }
-  return one(store, 'SELECT count() AS rows, uniqExact(event_id) AS ids FROM task_events');
+  const samples = await system.one('SELECT count() AS n, uniqExact(event_id) AS ids FROM worker_samples');
+  return {
+    lost: BEATING_WORKERS - (workers['fresh'] ?? 0),
+    duplicated: (workers['n'] ?? 0) - (workers['ids'] ?? 0) + (samples['n'] ?? 0) - (samples['ids'] ?? 0),
+    workers: workers['n'],
+    samples: samples['n'],
+  };
 }
-
-const count = (store: ClickHouseClient): Promise<{ rows: number; ids: number }> =>
-  one(store, 'SELECT count() AS rows, 0 AS ids FROM task_events');
-
-async function one(store: ClickHouseClient, query: string): Promise<{ rows: number; ids: number }> {
-  const answer = await store.query({ query, format: 'JSONEachRow' });
-  const [row] = await answer.json<{ rows: string | number; ids: string | number }>();
-  return { rows: Number(row?.rows ?? 0), ids: Number(row?.ids ?? 0) };
-}
-
-function mapValues<K extends string, V, R>(record: Readonly<Record<K, V>>, map: (value: V, key: K) => R): Record<K, R> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value as V, key as K)])) as Record<
-    K,
-    R
-  >;
-}
-
-const round = (value: number): number => Math.round(value * 100) / 100;

@@ -1,6 +1,14 @@
+import { collector } from './collector.ts';
 import { ingest } from './ingest.ts';
+import { screen } from './screen.ts';
+import { soak } from './soak.ts';
 
-const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = { ingest };
+const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  collector,
+  ingest,
+  screen,
+  soak,
+};
 
 const [command = '', ...args] = process.argv.slice(2);
 const run = COMMANDS[command];

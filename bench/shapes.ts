@@ -19,15 +19,34 @@ const TRACEBACK = `Traceback (most recent call last):\\n  File \\"/app/celery/ap
 
 let clock = 1;
 
-export function taskTraffic(index: number, now: number): TaskTraffic {
-  const uuid = randomUUID();
-  const name = NAMES[index % NAMES.length] ?? '';
-  const worker = WORKERS[index % WORKERS.length] ?? '';
+/** Where a task differs from the usual one. */
+export interface TaskVariation {
+  readonly worker?: string;
+  /** Python repr, JSON-escaped. */
+  readonly args?: string;
+  readonly traceback?: string;
+  /** Each fails, not one in a hundred. */
+  readonly failing?: boolean;
+  /** Started, and never heard of again. */
+  readonly neverEnds?: boolean;
+  /** Random unless given. */
+  readonly uuid?: string;
+  readonly name?: string;
+}
+
+/** The name of one of a group of workers. */
+export const worker = (group: string, index: number): string => `${group}-${index}`;
+
+export function taskTraffic(index: number, now: number, variation: TaskVariation = {}): TaskTraffic {
+  const { uuid = randomUUID(), traceback = TRACEBACK, failing = false, neverEnds = false } = variation;
+  const name = variation.name ?? NAMES[index % NAMES.length] ?? '';
+  const runner = variation.worker ?? WORKERS[index % WORKERS.length] ?? '';
+  const args = variation.args ?? `(${index}, 'customer-${index % 977}')`;
   const queue = QUEUES[index % QUEUES.length] ?? '';
   const who = (hostname: string, pid: number, type: string, at: number): string =>
     `{"hostname": "${hostname}", "utcoffset": 0, "pid": ${pid}, "clock": ${clock++}, "uuid": "${uuid}", "timestamp": ${at}, "type": "${type}"`;
   const call = (retries: number): string =>
-    `"name": "${name}", "args": "(${index}, 'customer-${index % 977}')", "kwargs": "{'priority': ${index % 9}, 'note': 'from the bench'}", "root_id": "${uuid}", "parent_id": null, "retries": ${retries}, "eta": null, "expires": null`;
+    `"name": "${name}", "args": "${args}", "kwargs": "{'priority': ${index % 9}, 'note': 'from the bench'}", "root_id": "${uuid}", "parent_id": null, "retries": ${retries}, "eta": null, "expires": null`;
   const events: { type: string; json: string }[] = [];
   const add = (type: string, hostname: string, pid: number, offset: number, rest: string): void => {
     events.push({ type, json: `${who(hostname, pid, type, now + offset)}${rest}}` });
@@ -40,26 +59,27 @@ export function taskTraffic(index: number, now: number): TaskTraffic {
       offset,
       `, ${call(retries)}, "queue": "${queue}", "exchange": "", "routing_key": "${queue}"`,
     );
-    add('task-received', worker, 77, offset + 0.01, `, ${call(retries)}`);
-    add('task-started', worker, 77, offset + 0.02, '');
+    add('task-received', runner, 77, offset + 0.01, `, ${call(retries)}`);
+    add('task-started', runner, 77, offset + 0.02, '');
   };
   run(0, 0);
+  if (neverEnds) return { events };
   if (index % 50 === 7) {
-    add('task-retried', worker, 77, 0.05, `, "exception": "ConnectionError('no route')", "traceback": "${TRACEBACK}"`);
+    add('task-retried', runner, 77, 0.05, `, "exception": "ConnectionError('no route')", "traceback": "${traceback}"`);
     run(1, 0.1);
   }
-  if (index % 100 === 3) {
+  if (failing || index % 100 === 3) {
     add(
       'task-failed',
-      worker,
+      runner,
       77,
       0.3,
-      `, "exception": "ValueError('order is not payable')", "traceback": "${TRACEBACK}"`,
+      `, "exception": "ValueError('order is not payable')", "traceback": "${traceback}"`,
     );
   } else {
     add(
       'task-succeeded',
-      worker,
+      runner,
       77,
       0.3,
       `, "result": "{'total': ${index}, 'ok': True}", "runtime": ${0.01 + (index % 1000) / 1000}`,

@@ -33,7 +33,7 @@ test('docs/errors.md names every error code, and no other', () => {
 
 test('docs/telemetry.md names every metric, and no other', () => {
   const texts = sources();
-  const named = found(texts, /'(meadow_(?:collector|aggregator|gateway)_[a-z_]+)'/g);
+  const named = found(texts, /'(meadow_(?:collector|aggregator|gateway|standalone|hop|buffer)_[a-z_]+)'/g);
   const counters = found(texts, /counter\('([a-z_]+)'/g).map((name) => `meadow_collector_${name}`);
   const inDocs = found([readFileSync(`${root}/docs/telemetry.md`, 'utf8')], /`(meadow_[a-z_]+)`/g);
   expect(inDocs).toEqual([...named, ...counters].sort());

@@ -1,9 +1,10 @@
 /**
- * What `npm start`, `npm run demo`, `npm test` and `npm run bench` call. Installs what is missing, then hands over to the
+ * What `npm start`, `npm run demo`, `npm test`, `npm run doctor`, `npm run bench` and `npm run fuzz` call. Installs what is missing, then hands over to the
  * command. Runs in a fresh clone on any Node from 18 on: plain JavaScript, nothing but Node's own modules.
  */
 import { buildDashboard } from './dashboard.mjs';
 import { installDebianPackages } from './debian.mjs';
+import { runFaults } from './faults.mjs';
 import { installNpmPackages } from './packages.mjs';
 import { handOver } from './hand-over.mjs';
 import { SetupError } from './step.mjs';
@@ -25,7 +26,18 @@ const COMMANDS = {
     dashboard: true,
     run: runTests,
   },
-  bench: { debian: () => ['nats-server', 'redis-server'], dashboard: false, script: 'bench/main.ts' },
+  faults: {
+    debian: () => ['nats-server', 'redis-server', 'rabbitmq-server', 'chromium'],
+    dashboard: true,
+    run: runFaults,
+  },
+  doctor: { debian: () => [], dashboard: false, script: 'apps/collector/src/doctor.ts' },
+  bench: {
+    debian: (args) => ['nats-server', 'redis-server', ...(args[0] === 'screen' ? ['chromium'] : [])],
+    dashboard: true,
+    script: 'bench/main.ts',
+  },
+  fuzz: { debian: () => [], dashboard: false, script: 'bench/fuzz/main.ts' },
 };
 
 const [name = '', ...args] = process.argv.slice(2);

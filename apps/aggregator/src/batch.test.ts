@@ -1,13 +1,22 @@
-import { eventId, type PipelineEvent } from '@meadow/contract';
+import { encodeTaskEvents, eventId, retentionPolicy, type PipelineEvent, type PoisonRecord } from '@meadow/contract';
 import { expect, test } from 'vitest';
-import { Batch, type Memory, type Past } from './batch.ts';
-import { DEFAULT_RETENTION } from './pipeline.ts';
+import { eventRowsOf, taskRowsOf } from '../test/rows-of.ts';
+import { Batch, Output, type Memory, type Past } from './batch.ts';
 import { RecentIds } from './recent-ids.ts';
 import { WorkerMemory } from './worker-memory.ts';
 
-const memory = (): Memory => ({ tasks: new Map(), workers: new WorkerMemory(), recent: new RecentIds(1024) });
+const memory = (): Memory => ({
+  tasks: new Map(),
+  workers: new WorkerMemory(),
+  recent: new RecentIds(1024),
+  output: new Output(),
+});
+const written = (batch: Batch) => {
+  const { taskEvents, tasks, ...lines } = batch.writes(retention);
+  return { taskEvents: eventRowsOf(taskEvents), tasks: taskRowsOf(tasks), ...lines };
+};
 const nothingStored: Past = { events: async () => [], keys: async () => [] };
-const retention = () => DEFAULT_RETENTION;
+const retention = () => retentionPolicy.parse({});
 
 function event(type: string, timestamp: number, more: Partial<PipelineEvent> = {}): PipelineEvent {
   const worker = type === 'task-sent' ? 'gen1@h' : 'w@h';
@@ -25,13 +34,15 @@ function event(type: string, timestamp: number, more: Partial<PipelineEvent> = {
 }
 
 let seq = 0;
-const message = (...events: (PipelineEvent | string)[]) => ({
+const message = (...events: (PipelineEvent | Buffer)[]) => ({
   seq: ++seq,
   kind: 'task' as const,
   cluster: 'c',
   partition: 0,
   count: events.length,
-  data: Buffer.from(events.map((item) => (typeof item === 'string' ? item : JSON.stringify(item))).join('\n') + '\n'),
+  publishedAt: 0,
+  pending: 0,
+  data: Buffer.concat(events.map((item) => (Buffer.isBuffer(item) ? item : encodeTaskEvents([item])))),
 });
 
 const sent = event('task-sent', 100, { name: 'shop.pay', queue: 'orders', root_id: 'R' });
@@ -43,9 +54,11 @@ test('name, queue, root, wait and class of exception are joined onto the event t
   const batch = new Batch(1, memory());
   batch.add(message(sent, received, started, failed));
   await batch.resolve(nothingStored);
-  const { taskEvents, tasks } = batch.writes(retention);
-  expect(JSON.parse(taskEvents[3] ?? '')).toMatchObject({
-    ...failed,
+  const { taskEvents, tasks } = written(batch);
+  const { cluster: _, ...told } = failed;
+  expect(taskEvents[3]).toMatchObject({
+    ...told,
+    cluster: 'c',
     name: 'shop.pay',
     queue: 'orders',
     root_id: 'R',
@@ -71,20 +84,22 @@ test('what was heard before is dropped, within a batch and across batches', asyn
   first.add(message(sent, sent));
   const second = new Batch(2, shared);
   second.add(message(sent, received));
-  expect(first.writes(retention).taskEvents).toHaveLength(1);
-  expect(second.writes(retention).taskEvents).toHaveLength(1);
-  expect([first.dropped, second.dropped]).toEqual([[sent.event_id], [sent.event_id]]);
+  expect(written(first).taskEvents).toHaveLength(1);
+  expect(written(second).taskEvents).toHaveLength(1);
+  expect([first.dropped, second.dropped]).toEqual([[1], [0]]);
 });
 
-test('a batch repeated after a crash holds the same events, though the window has them already', async () => {
+test('a batch repeated after a crash holds the same events: what came twice in it stays once, what came before it stays out', async () => {
   const shared = memory();
-  for (const { event_id } of [sent, received]) shared.recent.add(event_id);
-  const again = new Batch(1, shared, new Set([sent.event_id]));
-  again.add(message(sent, received));
-  await again.resolve(nothingStored);
-  expect(again.writes(retention).taskEvents.map((line) => (JSON.parse(line) as PipelineEvent).type)).toEqual([
-    'task-received',
-  ]);
+  shared.recent.add(sent.event_id);
+  const first = new Batch(1, shared);
+  const again = new Batch(1, memory(), (place) => first.dropped.includes(place));
+  for (const batch of [first, again]) {
+    batch.add(message(sent, received, received));
+    await batch.resolve(nothingStored);
+    const types = written(batch).taskEvents.map((row) => row['type']);
+    expect(types).toEqual(['task-received']);
+  }
 });
 
 test('a task that memory does not hold gets its past from the store, and keeps its first sight', async () => {
@@ -108,7 +123,7 @@ test('a task that memory does not hold gets its past from the store, and keeps i
           queue: '',
           exchange: '',
         },
-        ...{ routing_key: '', result: '', exception: '', traceback: '', signum: '', extra: '' },
+        ...{ routing_key: '', result: '', exception: '', traceback: '', signum: '', extra: '', end_reason: '' },
         ...item,
         task_id: 'T1',
       }));
@@ -116,25 +131,51 @@ test('a task that memory does not hold gets its past from the store, and keeps i
     keys: async () => [{ cluster: 'c', task_id: 'T1', first_seen_at: 42, version: 1, is_final: false }],
   });
   expect(asked).toEqual(['T1']);
-  const { taskEvents, tasks } = batch.writes(retention);
-  expect(JSON.parse(taskEvents[0] ?? '')).toMatchObject({ type: 'task-started', name: 'shop.pay', queue: 'orders' });
+  const { taskEvents, tasks } = written(batch);
+  expect(taskEvents[0]).toMatchObject({ type: 'task-started', name: 'shop.pay', queue: 'orders' });
   expect(tasks[0]).toMatchObject({ name: 'shop.pay', state: 'FAILURE', first_seen_at: 42 });
 });
 
-test('a line that is no JSON is kept aside and does not stop the others', async () => {
+test('a damaged row is kept aside with its bytes and does not stop the others', async () => {
   const batch = new Batch(1, memory());
-  batch.add(message('{"cut', sent));
-  const { taskEvents, poison } = batch.writes(retention);
-  expect(taskEvents).toHaveLength(1);
-  expect(JSON.parse(poison[0] ?? '')).toMatchObject({ reason: 'BATCH_LINE_INVALID', body: '{"cut' });
+  const damaged = Buffer.from(encodeTaskEvents([received]));
+  damaged[8 + 32] = 0xff;
+  batch.add(message(damaged, sent));
+  const { taskEvents, poison } = written(batch);
+  expect(taskEvents.map((row) => row['type'])).toEqual(['task-sent']);
+  expect(poison).toHaveLength(1);
+  const [record] = poison.map((line) => JSON.parse(line) as PoisonRecord);
+  expect(record).toMatchObject({ cluster: 'c', reason: 'BATCH_ROW_INVALID', size: damaged.length - 4 });
+  expect(Buffer.from(record?.body ?? '', 'base64')).toEqual(damaged.subarray(4));
+});
+
+test('what an event says of itself stands; what it does not say is joined on', async () => {
+  const batch = new Batch(1, memory());
+  const other = event('task-received', 102, { name: 'shop.pay_twice', root_id: 'other', parent_id: 'P' });
+  batch.add(message(sent, other, started));
+  const { taskEvents } = written(batch);
+  expect(
+    taskEvents.map(({ name, queue, root_id, parent_id, state, wait_seconds }) => [
+      name,
+      queue,
+      root_id,
+      parent_id,
+      state,
+      wait_seconds,
+    ]),
+  ).toEqual([
+    ['shop.pay', 'orders', 'R', '', 'PENDING', null],
+    ['shop.pay_twice', 'orders', 'other', 'P', 'RECEIVED', null],
+    ['shop.pay_twice', 'orders', 'R', '', 'STARTED', 3],
+  ]);
 });
 
 test('an event of no task is stored without being folded', async () => {
   const batch = new Batch(1, memory());
   const { task_id: _, ...login } = event('audit-login', 5, { extra: '{"user":"ann"}' });
   batch.add(message(login));
-  const { taskEvents, tasks } = batch.writes(retention);
-  expect(JSON.parse(taskEvents[0] ?? '')).toMatchObject({ type: 'audit-login', extra: '{"user":"ann"}' });
+  const { taskEvents, tasks } = written(batch);
+  expect(taskEvents[0]).toMatchObject({ type: 'audit-login', extra: '{"user":"ann"}' });
   expect(tasks).toEqual([]);
 });
 

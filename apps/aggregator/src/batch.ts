@@ -1,9 +1,11 @@
-import type { Task } from '@meadow/celery';
-import type { PipelineEvent, RetentionPolicy, TaskListRow } from '@meadow/contract';
+import type { TaskFact } from '@meadow/celery';
+import { TaskEventFormatError, TaskEventReader, type PipelineEvent } from '@meadow/contract';
+import type { PoisonRecord, RetentionPolicy, TaskListRow } from '@meadow/contract';
 import type { StoredBatch } from '@meadow/bus';
-import type { StoredTaskEvent, StoredTaskKey, TaskWriteRow } from '@meadow/store';
+import { appendTask, RowBinary, type Rows, type StoredTaskEvent, type StoredTaskKey } from '@meadow/store';
+import { EventList, MessageMemory } from './event-list.ts';
 import type { RecentIds } from './recent-ids.ts';
-import { asTaskEvent, enrichedLine, lineFacts, type LineFacts, listRow, taskRow } from './rows.ts';
+import { asTaskEvent, factAt, listRow, taskRow } from './rows.ts';
 import { TaskMemory, type Known } from './task-memory.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
@@ -19,60 +21,82 @@ export interface Memory {
   readonly tasks: Map<string, TaskMemory>;
   readonly workers: WorkerMemory;
   readonly recent: RecentIds;
+  readonly output: Output;
 }
 
-/** Everything that one batch writes. Lines end in a newline. */
+/** Memory that serves batch after batch. Rows are made of one batch at a time: the next one's are written over them. */
+export class Output {
+  readonly reader = new TaskEventReader();
+  readonly messages = new MessageMemory();
+  readonly taskEvents = new RowBinary();
+  readonly tasks = new RowBinary();
+}
+
+/** Rows, and the cluster of each. */
+export interface ClusterRows extends Rows {
+  readonly contentType: string;
+  clusterOf(index: number): string;
+}
+
+/** Everything that one batch writes. Lines end in a newline. Rows hold until the next batch's are asked for. */
 export interface Writes {
-  readonly taskEvents: readonly string[];
-  readonly tasks: readonly TaskWriteRow[];
+  readonly taskEvents: ClusterRows;
+  readonly tasks: ClusterRows;
   readonly workerSamples: readonly string[];
   readonly poison: readonly string[];
   readonly gaps: readonly string[];
 }
 
-interface Pending {
-  readonly cluster: string;
-  readonly line: string;
-  readonly event: LineFacts;
+/** Events of a task whose past has to be looked up first. */
+interface Waiting {
+  readonly collectedAt: number;
+  readonly facts: TaskFact[];
+  /** Their places in the list of events. */
+  readonly places: number[];
 }
 
-/** A batch is written when it holds this much. */
-const BATCH_EVENTS = 40_000;
+const ROW_BINARY = 'application/octet-stream';
+
+/** A batch is written when it holds this much. Twice as much is in memory: one is gathered while one is written. */
+const BATCH_EVENTS = 50_000;
 const BATCH_BYTES = 20_000_000;
 
+/** Whether an event was dropped as a repeat when the batch was first made: by its place among the batch's events, and its id. */
+export type WasDropped = (place: number, id: string) => boolean;
+
 /**
- * The messages of one write, from `fromSeq` to `toSeq`: repeats dropped, events folded into tasks, lines made ready.
- * A batch that is written again after a crash gets the ids that were dropped the first time instead of the window, so
+ * The messages of one write, the last of them at `toSeq`: repeats dropped, events folded into tasks, rows made ready.
+ * A batch that is written again after a crash is told what was dropped the first time instead of asking the window, so
  * that it holds the same events.
  */
 export class Batch {
   readonly number: number;
   readonly #memory: Memory;
-  readonly #replayDropped: ReadonlySet<string> | null;
-  #fromSeq = 0;
+  readonly #wasDropped: WasDropped | null;
   #toSeq = 0;
   #bytes = 0;
-  readonly #pending: Pending[] = [];
-  /** Events of tasks whose past has to be looked up first, by cluster and id. */
-  readonly #unresolved = new Map<string, Map<string, PipelineEvent[]>>();
-  readonly #touched = new Map<string, Set<Known>>();
-  #live = new Map<string, Set<Known>>();
+  readonly #events: EventList;
+  /** By cluster and id. */
+  readonly #unresolved = new Map<string, Map<string, Waiting>>();
+  readonly #touched = new Map<string, Known[]>();
+  #live = new Map<string, Known[]>();
+  /** No two batches of a memory share one. */
+  #liveRound: number;
   readonly #workerSamples: string[] = [];
   readonly #poison: string[] = [];
   readonly #gaps: string[] = [];
-  /** Ids of events that were heard before. */
-  readonly dropped: string[] = [];
+  #heard = 0;
+  /** Which of the batch's events were heard before, counted from 0. By place and not by id: one id may come twice in a batch. */
+  readonly dropped: number[] = [];
   /** Newest collector time in the batch, Unix seconds: what the lag is measured against. */
   newestCollectedAt = 0;
 
-  constructor(number: number, memory: Memory, replayDropped: ReadonlySet<string> | null = null) {
+  constructor(number: number, memory: Memory, wasDropped: WasDropped | null = null) {
     this.number = number;
+    this.#liveRound = number * 1_000_000;
     this.#memory = memory;
-    this.#replayDropped = replayDropped;
-  }
-
-  get fromSeq(): number {
-    return this.#fromSeq;
+    this.#wasDropped = wasDropped;
+    this.#events = new EventList(memory.output.messages);
   }
 
   get toSeq(): number {
@@ -84,25 +108,46 @@ export class Batch {
   }
 
   get full(): boolean {
-    return this.#pending.length >= BATCH_EVENTS || this.#bytes >= BATCH_BYTES;
+    // places of dropped events travel in one message to NATS
+    const heard = Math.max(this.#events.length, this.dropped.length);
+    return heard >= BATCH_EVENTS || this.#bytes >= BATCH_BYTES;
   }
 
   get events(): number {
-    return this.#pending.length + this.#workerSamples.length;
+    return this.#events.length + this.#workerSamples.length;
   }
 
   /** Takes a message in. Messages come in the order of the stream. */
   add(message: StoredBatch): void {
-    if (this.#fromSeq === 0) this.#fromSeq = message.seq;
     this.#toSeq = message.seq;
     this.#bytes += message.data.length;
-    const { buffer, byteOffset, byteLength } = message.data;
-    const text = Buffer.from(buffer, byteOffset, byteLength).toString();
-    for (let start = 0; start < text.length;) {
-      let end = text.indexOf('\n', start);
-      if (end === -1) end = text.length;
-      if (end > start) this.#addLine(message, text.slice(start, end));
-      start = end + 1;
+    if (message.kind === 'task') this.#addRows(message);
+    else for (const line of linesOf(message.data)) this.#addLine(message, line);
+  }
+
+  #addRows({ cluster, data }: StoredBatch): void {
+    const { reader } = this.#memory.output;
+    const tasks = this.#tasksOf(cluster);
+    reader.begin(this.#events.beginMessage(cluster, data));
+    while (this.#nextRow(reader, cluster)) {
+      if (this.#isRepeat(reader.data, reader.headBegin)) continue;
+      const { collectedAt } = reader;
+      if (collectedAt > this.newestCollectedAt) this.newestCollectedAt = collectedAt;
+      if (reader.has('task_id')) this.#fold(cluster, tasks, reader);
+      else this.#events.add(reader.frame, null);
+    }
+  }
+
+  /** Goes to the next row that is whole; those that are not are kept aside. */
+  #nextRow(reader: TaskEventReader, cluster: string): boolean {
+    for (;;) {
+      try {
+        return reader.next();
+      } catch (error) {
+        if (!(error instanceof TaskEventFormatError)) throw error;
+        const bytes = reader.data.subarray(reader.frameBegin, reader.frameEnd);
+        this.#bury(cluster, error, ROW_BINARY, bytes.length, bytes.toString('base64', 0, 48 * 1024));
+      }
     }
   }
 
@@ -113,47 +158,57 @@ export class Batch {
     try {
       event = JSON.parse(line) as PipelineEvent;
     } catch (error) {
-      this.#bury(message, line, error);
+      this.#bury(message.cluster, error, 'application/x-ndjson', line.length, line.slice(0, 65_536));
       return;
     }
-    if (this.#isRepeat(event.event_id)) return;
+    if (this.#isRepeat(Buffer.from(event.event_id), 0)) return;
     if (event.collected_at > this.newestCollectedAt) this.newestCollectedAt = event.collected_at;
-    if (message.kind === 'worker') {
-      this.#workerSamples.push(`${line}\n`);
-      this.#memory.workers.apply(message.cluster, event);
-      return;
-    }
-    this.#pending.push({ cluster: message.cluster, line, event: lineFacts(event) });
-    if (event.task_id !== undefined) this.#fold(message.cluster, event.task_id, event);
+    this.#workerSamples.push(`${line}\n`);
+    this.#memory.workers.apply(message.cluster, event);
   }
 
-  #isRepeat(id: string): boolean {
-    const isNew = this.#memory.recent.add(id);
-    const repeat = this.#replayDropped === null ? !isNew : this.#replayDropped.has(id);
-    if (repeat) this.dropped.push(id);
+  #isRepeat(data: Uint8Array, at: number): boolean {
+    const place = this.#heard++;
+    const isNew = this.#memory.recent.addBytes(data, at);
+    const repeat = this.#wasDropped === null ? !isNew : this.#wasDropped(place, latin1(data, at));
+    if (repeat) this.dropped.push(place);
     return repeat;
   }
 
-  #fold(cluster: string, id: string, event: PipelineEvent): void {
-    const tasks = this.#tasksOf(cluster);
-    const known = tasks.get(id);
-    if (known !== undefined) {
-      tasks.apply(known, asTaskEvent(event), this.number);
-      this.#touch(cluster, known);
+  #fold(cluster: string, tasks: TaskMemory, event: TaskEventReader): void {
+    const fact = factAt(event);
+    const id = fact.uuid;
+    let known = tasks.get(id);
+    if (known === undefined) {
+      const waiting = this.#unresolved.get(cluster)?.get(id);
+      if (waiting !== undefined || this.#mayHaveAPast(tasks, fact, event.collectedAt)) {
+        this.#wait(cluster, id, waiting, event, fact);
+        return;
+      }
+      known = tasks.hold(id, [], event.collectedAt, this.number);
+    }
+    tasks.apply(known, fact, this.number);
+    this.#touch(cluster, known);
+    this.#events.add(event.frame, known);
+  }
+
+  #wait(cluster: string, id: string, waiting: Waiting | undefined, event: TaskEventReader, fact: TaskFact): void {
+    const place = this.#events.add(event.frame, null);
+    if (waiting !== undefined) {
+      waiting.facts.push(fact);
+      waiting.places.push(place);
       return;
     }
-    const waiting = this.#unresolved.get(cluster)?.get(id);
-    if (waiting !== undefined) {
-      waiting.push(event);
-    } else if (this.#replayDropped !== null || mayHaveAPast(event) || tasks.mayBeStored(id)) {
-      let ids = this.#unresolved.get(cluster);
-      if (ids === undefined) this.#unresolved.set(cluster, (ids = new Map()));
-      ids.set(id, [event]);
-    } else {
-      const fresh = tasks.hold(id, [], event.collected_at, this.number);
-      tasks.apply(fresh, asTaskEvent(event), this.number);
-      this.#touch(cluster, fresh);
-    }
+    let ids = this.#unresolved.get(cluster);
+    if (ids === undefined) this.#unresolved.set(cluster, (ids = new Map()));
+    ids.set(id, { collectedAt: event.collectedAt, facts: [fact], places: [place] });
+  }
+
+  /** Whether an event of a task that memory does not hold may have had others before it. */
+  #mayHaveAPast(tasks: TaskMemory, fact: TaskFact, collectedAt: number): boolean {
+    const begins = fact.type === 'task-sent' || fact.type === 'task-received';
+    const late = collectedAt - fact.timestamp > LATE_SECONDS;
+    return this.#wasDropped !== null || !begins || (fact.retries ?? 0) > 0 || late || tasks.mayBeStored(fact.uuid);
   }
 
   /** Looks up the past of tasks that memory does not hold, and folds what waited for it. Once, before `writes`. */
@@ -164,49 +219,62 @@ export class Batch {
       const [events, keys] = await Promise.all([past.events(cluster, taskIds), past.keys(cluster, taskIds)]);
       const stored = Map.groupBy(events, (event) => event.task_id);
       const firstSeen = new Map(keys.map((key) => [key.task_id, key.first_seen_at]));
-      for (const [id, waiting] of ids) {
+      for (const [id, { collectedAt, facts, places }] of ids) {
         const before = stored.get(id) ?? [];
-        const firstSeenAt = firstSeen.get(id) ?? waiting[0]?.collected_at ?? 0;
-        const known = tasks.hold(id, before.map(asTaskEvent), firstSeenAt, this.number);
-        for (const event of waiting) tasks.apply(known, asTaskEvent(event), this.number);
+        const known = tasks.hold(id, before.map(asTaskEvent), firstSeen.get(id) ?? collectedAt, this.number);
+        for (const fact of facts) tasks.apply(known, fact, this.number);
+        for (const place of places) this.#events.setTask(place, known);
         this.#touch(cluster, known);
       }
     }
     this.#unresolved.clear();
   }
 
-  /** Everything to be written, as the tasks stand now. */
+  /** Everything to be written, as the tasks stand now. Once. */
   writes(retentionOf: (cluster: string) => RetentionPolicy): Writes {
-    const taskEvents = this.#pending.map(({ cluster, line, event }) => {
-      const task = event.taskId === null ? null : this.#taskOf(cluster, event.taskId);
-      return enrichedLine(line, event, task, retentionOf(cluster).events);
-    });
-    const tasks: TaskWriteRow[] = [];
+    const { output } = this.#memory;
+    output.taskEvents.reset();
+    output.tasks.reset();
+    this.#events.appendTo(output.taskEvents, output.reader, retentionOf);
+    const ends: { readonly cluster: string; readonly end: number }[] = [];
     for (const [cluster, touched] of this.#touched) {
       const retention = retentionOf(cluster);
-      for (const { task, firstSeenAt } of touched)
-        tasks.push(taskRow(cluster, task, firstSeenAt, this.#toSeq, retention));
+      for (const known of touched) appendTask(output.tasks, taskRow(cluster, known, this.#toSeq, retention));
+      ends.push({ cluster, end: output.tasks.count });
     }
-    return { taskEvents, tasks, workerSamples: this.#workerSamples, poison: this.#poison, gaps: this.#gaps };
+    return {
+      taskEvents: withClusters(output.taskEvents, (place) => this.#events.clusterOf(place)),
+      tasks: withClusters(output.tasks, (index) => ends.find(({ end }) => index < end)?.cluster ?? ''),
+      workerSamples: this.#workerSamples,
+      poison: this.#poison,
+      gaps: this.#gaps,
+    };
   }
 
   /** The rows that changed since this was last called, newest last, at most `limit` of each cluster. */
   takeLive(limit: number): { cluster: string; rows: TaskListRow[]; omitted: number }[] {
     const live = this.#live;
     this.#live = new Map();
+    this.#liveRound++;
     return [...live].map(([cluster, changed]) => {
-      const newest = [...changed].slice(-limit);
+      const newest = changed.slice(-limit);
       return {
         cluster,
-        rows: newest.map(({ task, firstSeenAt }) => listRow(cluster, task, firstSeenAt)),
-        omitted: changed.size - newest.length,
+        rows: newest.map((known) => listRow(cluster, known)),
+        omitted: changed.length - newest.length,
       };
     });
   }
 
   #touch(cluster: string, known: Known): void {
-    addTo(this.#touched, cluster, known);
-    addTo(this.#live, cluster, known);
+    if (known.listedBy !== this.number) {
+      known.listedBy = this.number;
+      append(this.#touched, cluster, known);
+    }
+    if (known.shownIn !== this.#liveRound) {
+      known.shownIn = this.#liveRound;
+      append(this.#live, cluster, known);
+    }
   }
 
   #tasksOf(cluster: string): TaskMemory {
@@ -215,38 +283,40 @@ export class Batch {
     return tasks;
   }
 
-  #taskOf(cluster: string, id: string): Task | null {
-    return this.#memory.tasks.get(cluster)?.get(id)?.task ?? null;
-  }
-
-  #bury(message: StoredBatch, line: string, error: unknown): void {
+  #bury(cluster: string, error: unknown, contentType: string, size: number, body: string): void {
     const detail = error instanceof Error ? error.message : String(error);
-    this.#poison.push(
-      `${JSON.stringify({
-        cluster: message.cluster,
-        collected_at: Date.now() / 1000,
-        reason: 'BATCH_LINE_INVALID',
-        detail: detail.slice(0, 500),
-        content_type: 'application/x-ndjson',
-        routing_key: '',
-        size: line.length,
-        body: line.slice(0, 65_536),
-      })}\n`,
-    );
+    const record: PoisonRecord = {
+      cluster,
+      collected_at: Date.now() / 1000,
+      reason: error instanceof TaskEventFormatError ? error.code : 'BATCH_LINE_INVALID',
+      detail: detail.slice(0, 500),
+      content_type: contentType,
+      routing_key: '',
+      size,
+      body,
+    };
+    this.#poison.push(`${JSON.stringify(record)}\n`);
   }
 }
 
 /** An event that comes this late may be of a task that ended and was given up long ago. Seconds. */
 const LATE_SECONDS = 30;
 
-/** Whether an event of a task that memory does not hold says that there may have been others before it. */
-function mayHaveAPast(event: PipelineEvent): boolean {
-  const begins = event.type === 'task-sent' || event.type === 'task-received';
-  return !begins || (event.retries ?? 0) > 0 || event.collected_at - event.timestamp > LATE_SECONDS;
+function linesOf({ buffer, byteOffset, byteLength }: Uint8Array): string[] {
+  const text = Buffer.from(buffer, byteOffset, byteLength).toString();
+  return text.split('\n').filter((line) => line !== '');
 }
 
-function addTo(sets: Map<string, Set<Known>>, cluster: string, known: Known): void {
-  const set = sets.get(cluster);
-  if (set === undefined) sets.set(cluster, new Set([known]));
-  else set.add(known);
+function latin1(data: Uint8Array, at: number): string {
+  return String.fromCharCode(...data.subarray(at, at + 16));
+}
+
+function withClusters(rows: Rows, clusterOf: (index: number) => string): ClusterRows {
+  return { count: rows.count, contentType: ROW_BINARY, slice: (from, to) => rows.slice(from, to), clusterOf };
+}
+
+function append(lists: Map<string, Known[]>, cluster: string, known: Known): void {
+  const list = lists.get(cluster);
+  if (list === undefined) lists.set(cluster, [known]);
+  else list.push(known);
 }

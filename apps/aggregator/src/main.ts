@@ -1,23 +1,42 @@
-import { openBus, withLease, type BusNotice, type LeaseRecord } from '@meadow/bus';
-import { BUCKETS, clusterDefinition, type RetentionPolicy } from '@meadow/contract';
-import { describeError, retry, runService } from '@meadow/runtime';
+import { joinMembers, openBus, reportService, withLease, type BusNotice, type LeaseRecord } from '@meadow/bus';
+import {
+  BUCKETS,
+  clusterDefinition,
+  clusterStatus,
+  retentionPolicy,
+  workerPool,
+  type ClusterDefinition,
+  type RetentionPolicy,
+} from '@meadow/contract';
+import { describeError, exposeFlow, retry, runService, watchVitals } from '@meadow/runtime';
 import { migrate, openStore } from '@meadow/store';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { DEFAULT_RETENTION, Pipeline } from './pipeline.ts';
+import { PartitionTable, type Places } from './partition-table.ts';
+import { closeOpenTasks } from './ends.ts';
+import { AggregatorFlow } from './flow.ts';
+import { measureLossOverTime } from './loss.ts';
 import { createTelemetry } from './telemetry.ts';
+import { Term } from './term.ts';
 import type { Intent } from './writer.ts';
+
+/** What is being written is finished after a stop, unless the store takes longer than this. */
+const FINISH_MS = 5_000;
+const DEFAULT_RETENTION: RetentionPolicy = retentionPolicy.parse({});
 
 const config = z.object({
   MEADOW_NATS_URL: z.string().default('nats://127.0.0.1:4222'),
   MEADOW_CLICKHOUSE_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:8123'),
   MEADOW_CLICKHOUSE_USER: z.string().default('default'),
   MEADOW_CLICKHOUSE_PASSWORD: z.string().default(''),
+  MEADOW_LOST_AFTER_SECONDS: z.coerce.number().min(1).max(86_400).default(60),
 });
 
-await runService('aggregator', config, async ({ config, log, metrics, signal, readyWhen }) => {
-  const telemetry = createTelemetry(log, metrics);
+await runService('aggregator', config, async ({ config, log, version, metrics, signal, readyWhen }) => {
+  const flow = new AggregatorFlow();
+  exposeFlow(metrics, () => flow.read());
+  const telemetry = createTelemetry(log, metrics, flow);
   const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   let missing: string | null = 'no connection to NATS';
   const onNotice = (notice: BusNotice): void => log.warn({ ...notice }, `NATS: ${notice.kind}`);
@@ -33,47 +52,99 @@ await runService('aggregator', config, async ({ config, log, metrics, signal, re
     username: config.MEADOW_CLICKHOUSE_USER,
     password: config.MEADOW_CLICKHOUSE_PASSWORD,
   });
+  const report = { id: `aggregator-${id}`, service: 'aggregator', version, vitals: watchVitals() };
+  void reportService(bus, { ...report, facts: () => flow.facts(missing) }, signal);
   const buckets = await retry(
     async () => {
       await bus.events.ensure();
       return {
         leases: await bus.bucket(BUCKETS.leases, (value) => value as LeaseRecord),
         intents: await bus.bucket(BUCKETS.intents, (value) => value as Intent),
+        partitions: await bus.bucket(BUCKETS.partitions, (value) => value as Places),
         clusters: await bus.bucket(BUCKETS.clusters, (value) => clusterDefinition.parse(value)),
+        status: await bus.bucket(BUCKETS.status, (value) => clusterStatus.parse(value), { ttlMs: 60_000 }),
       };
     },
     { signal, onRetry },
   );
-  const retention = new Map<string, RetentionPolicy>();
+  const rules = new Map<string, Pick<ClusterDefinition, 'retention' | 'workerPools'>>();
   const followClusters = async (): Promise<void> => {
     for await (const change of buckets.clusters.watch(signal)) {
-      if (change.kind === 'put') retention.set(change.key, change.value.retention);
+      if (change.kind === 'put') rules.set(change.key, change.value);
     }
   };
   void retry(followClusters, { signal, onRetry }).catch(() => undefined);
 
   missing = null;
-  telemetry.standingBy();
-  const writeUnderLease = (): Promise<void> =>
-    withLease(buckets.leases, 'aggregator', id, signal, async (lease) => {
-      // the lease is the lock: one replica migrates, and it is the one that writes
-      await retry(() => migrate(store, { signal: lease }), { signal: lease, onRetry });
-      missing = null;
-      await Pipeline.run({
-        bus,
+  // one replica migrates, the others wait for it
+  const withLock = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
+    const done: Result[] = [];
+    await withLease(buckets.leases, name, id, signal, async () => void done.push(await work()));
+    return done[0] as Result;
+  };
+  await retry(() => migrate(store, { signal, withLock }), { signal, onRetry });
+  missing = null;
+
+  // one replica measures for all
+  const measure = (): Promise<void> =>
+    withLease(buckets.leases, 'loss', id, signal, (lease) =>
+      measureLossOverTime({
         store,
-        intents: buckets.intents,
-        retentionOf: (cluster) => retention.get(cluster) ?? DEFAULT_RETENTION,
-        telemetry,
+        stream: bus.events,
+        onMeasured: telemetry.lossMeasured,
         signal: lease,
-      });
+        now: () => Date.now() / 1000,
+      }),
+    );
+  void retry(measure, { signal, onRetry: telemetry.lossWaiting }).catch(() => undefined);
+
+  // and one looks for tasks that will not tell their end
+  const closeEnds = (): Promise<void> =>
+    withLease(buckets.leases, 'ends', id, signal, (lease) =>
+      closeOpenTasks({
+        store,
+        stream: bus.events,
+        requests: bus.requests,
+        statuses: buckets.status,
+        graceSeconds: config.MEADOW_LOST_AFTER_SECONDS,
+        onLost: telemetry.gaveUp,
+        onFound: telemetry.endsFound,
+        onUnanswered: telemetry.endsUnanswered,
+        signal: lease,
+        now: () => Date.now() / 1000,
+      }),
+    );
+  void retry(closeEnds, { signal, onRetry: telemetry.endsWaiting }).catch(() => undefined);
+
+  const finish = new AbortController();
+  signal.addEventListener('abort', () => setTimeout(() => finish.abort(signal.reason), FINISH_MS).unref(), {
+    once: true,
+  });
+  // a member until everything is written: the others take a replica that is none for dead
+  await using members = await joinMembers(bus, 'aggregator', id, finish.signal);
+  let number = 0;
+  const beginTerm = (): Promise<void> =>
+    Term.run({
+      bus,
+      leases: buckets.leases,
+      intents: buckets.intents,
+      table: new PartitionTable(buckets.partitions),
+      members,
+      member: id,
+      number: ++number,
+      inserts: {
+        store,
+        retentionOf: (cluster) => rules.get(cluster)?.retention ?? DEFAULT_RETENTION,
+        poolOf: (cluster, worker) => workerPool(worker, rules.get(cluster)?.workerPools),
+        onRetry: telemetry.waiting,
+        onBuried: telemetry.buried,
+      },
+      telemetry,
+      stop: signal,
+      signal: finish.signal,
     });
-  await retry(
-    async () => {
-      while (!signal.aborted) await writeUnderLease();
-    },
-    { signal, onRetry: (error) => telemetry.leaseLost(error) },
-  ).catch((error: unknown) => {
+  await retry(beginTerm, { signal, onRetry: telemetry.termFailed, maxWaitMs: 2_000 }).catch((error: unknown) => {
+    // what was cut short the others write again
     if (!signal.aborted) throw error;
   });
 });

@@ -1,170 +1,142 @@
-import type { Bucket, Bus, StoredBatch } from '@meadow/bus';
-import {
-  liveTasksSubject,
-  liveWorkersSubject,
-  retentionPolicy,
-  type LiveTasks,
-  type LiveWorkers,
-  type RetentionPolicy,
-} from '@meadow/contract';
-import { retry } from '@meadow/runtime';
-import {
-  openTaskIds,
-  recentEventIds,
-  taskEventsByIds,
-  taskKeysByIds,
-  MAX_IDS,
-  StoreError,
-  workerList,
-  type Store,
-} from '@meadow/store';
+import type { Bus, StoredBatch } from '@meadow/bus';
+import { liveTasksSubject, liveWorkersSubject, type LiveTasks, type LiveWorkers } from '@meadow/contract';
+import type { Store } from '@meadow/store';
 import { Batch, type Memory, type Past } from './batch.ts';
-import { RecentIds } from './recent-ids.ts';
-import { TaskMemory } from './task-memory.ts';
+import { openPast, recall } from './past.ts';
+import { TASK_MEMORY_BYTES } from './task-memory.ts';
 import type { Telemetry } from './telemetry.ts';
-import { WorkerMemory } from './worker-memory.ts';
-import { Writer, type Intent } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 export interface PipelineOptions {
   readonly bus: Bus;
   readonly store: Store;
-  readonly intents: Bucket<Intent>;
-  readonly retentionOf: (cluster: string) => RetentionPolicy;
+  readonly poolOf: (cluster: string, worker: string) => string;
+  readonly writer: Writer;
   readonly telemetry: Telemetry;
+  /** The partitions to be written: up to where each is in the store. */
+  readonly positions: ReadonlyMap<number, number>;
+  /** Ends the work in order. */
+  readonly until: AbortSignal;
+  /** Ends it at once. */
   readonly signal: AbortSignal;
 }
 
-/**
- * A batch is written this long after its first message, or earlier when it is full. Large batches are cheap for the store
- * (4 µs an event at 100,000, 6 at 30,000); nobody waits for them, since live rows go out before.
- */
+/** A batch is written this long after its first message, or earlier when it is full. Live rows go out before. */
 const BATCH_WAIT_MS = 800;
+/**
+ * One that holds this much by then waits longer: a pair of inserts costs the store 70 ms of CPU whatever their size, for the
+ * parts of seven tables.
+ */
+const BUSY_EVENTS = 24_000;
+const BUSY_WAIT_MS = 1_600;
+/**
+ * Where nothing comes, an empty batch tells how far the stream is read, and that the batch before is whole: what lies before
+ * can be freed, and the store need not remember that batch's token any more.
+ */
+const IDLE_BATCH_MS = 5_000;
 /** How often changed rows are sent to whoever looks on. */
 const LIVE_INTERVAL_MS = 100;
 const LIVE_ROWS = 500;
-const PURGE_INTERVAL_MS = 10_000;
-/** Ids of the last events, by default a million: 20 s at 50,000 events/s, minutes at usual rates. */
-const RECENT_IDS = 1 << 20;
-/** What is read back at the start. */
-const RELOAD_SECONDS = 600;
-const RELOAD_IDS = 500_000;
-const OPEN_TASKS_SECONDS = 7 * 86_400;
-const OPEN_TASKS = 200_000;
-
-export const DEFAULT_RETENTION: RetentionPolicy = retentionPolicy.parse({});
+/** Where nobody looks on, rows are made this rarely: 500 of them take 5 ms. */
+const UNWATCHED_MS = 500;
+const FORGET_INTERVAL_MS = 10_000;
 
 /**
- * Events stream → store, one batch being gathered while the one before it is written.
+ * Events stream → store for a fixed set of partitions, one batch being gathered while the one before it is written. The
+ * whole stream is read, so that one position covers all partitions; messages of others are skipped unread.
  *
  * gathering → resolving (the past of unknown tasks is looked up; nothing is added meanwhile) → writing → written.
- * Ends by the signal, or by an error that a new start may mend.
+ * Other partitions are other memories: they take a new pipeline, which reads back what it needs.
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #memory: Memory = { tasks: new Map(), workers: new WorkerMemory(), recent: new RecentIds(RECENT_IDS) };
+  readonly #memory: Memory;
   readonly #past: Past;
-  readonly #writer: Writer;
+  readonly #positions: Map<number, number>;
+  /** Everything up to here is in the store, in the batch that is being written or in the one that is gathered. */
+  #seen: number;
+  /** The last batch that was begun reached this far, and whether it held anything. */
+  #begun: { readonly to: number; readonly empty: boolean };
   #batch: Batch;
-  #batchBegan = 0;
+  #batchBegan = performance.now();
   #resolving: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
-  #lastPurge = 0;
+  #lastLive = 0;
+  #unwatchedUntil = 0;
+  #lastForgot = 0;
 
-  private constructor(options: PipelineOptions, writer: Writer, unfinished: Intent | null) {
-    const { store, signal, telemetry } = options;
-    const persist = <T>(work: () => Promise<T>): Promise<T> =>
-      retry(work, {
-        signal,
-        onRetry: telemetry.waiting,
-        retryable: (error) => error instanceof StoreError && error.retryable,
-      });
+  private constructor(options: PipelineOptions, memory: Memory) {
     this.#options = options;
-    this.#writer = writer;
-    this.#batch = new Batch(1, this.#memory, unfinished === null ? null : new Set(unfinished.dropped));
-    this.#past = {
-      events: (cluster, ids) =>
-        inSlices(ids, (taskIds) => persist(() => taskEventsByIds(store, { cluster, taskIds, signal }))),
-      keys: (cluster, ids) =>
-        inSlices(ids, (taskIds) => persist(() => taskKeysByIds(store, { cluster, taskIds, signal }))),
-    };
+    this.#memory = memory;
+    this.#past = openPast({ ...options, onRetry: options.telemetry.waiting });
+    this.#positions = new Map(options.positions);
+    this.#seen = Math.min(...options.positions.values());
+    this.#begun = { to: this.#seen, empty: true };
+    this.#batch = new Batch(1, memory);
   }
 
-  static async run(options: PipelineOptions): Promise<void> {
-    const { bus, store, intents, retentionOf, telemetry, signal } = options;
-    const stream = await bus.events.state();
-    const { writer, unfinished } = await Writer.open({
-      store,
-      intents,
-      stream: stream.createdAt,
-      signal,
-      retentionOf,
-      onRetry: telemetry.waiting,
-      onBuried: telemetry.buried,
-    });
-    if (unfinished === null && (await intents.get('events')) !== null) telemetry.streamReplaced();
-    const pipeline = new Pipeline(options, writer, unfinished);
-    const loaded = await pipeline.#reload();
-    const fromSeq = unfinished?.from ?? stream.firstSeq;
-    telemetry.started({ fromSeq, lastSeq: stream.lastSeq, unfinished: unfinished !== null, ...loaded });
-    await pipeline.#pump(fromSeq, unfinished?.to ?? 0);
+  /**
+   * Works until `until` is aborted; everything that was read is in the store then.
+   * @returns by partition, up to where it is in the store
+   * @throws when `signal` is aborted, or what a new start may mend; then the writer's last intent may be unfinished
+   */
+  static async run(options: PipelineOptions): Promise<ReadonlyMap<number, number>> {
+    const { store, poolOf, positions, signal, telemetry } = options;
+    const partitions = new Set(positions.keys());
+    const memory = await recall(partitions, { store, signal, poolOf, onRetry: telemetry.waiting });
+    const pipeline = new Pipeline(options, memory);
+    await pipeline.#pump();
+    await pipeline.#flush();
+    // an empty one, which says that the one before is whole
+    await pipeline.#flush();
+    await pipeline.#writing;
+    return pipeline.#positions;
   }
 
-  async #reload(): Promise<{ openTasks: number; recentIds: number }> {
-    const { store, signal } = this.#options;
-    const [recent, open, workers] = await Promise.all([
-      recentEventIds(store, { sinceSeconds: RELOAD_SECONDS, limit: RELOAD_IDS, signal }),
-      openTaskIds(store, { sinceSeconds: OPEN_TASKS_SECONDS, limit: OPEN_TASKS, signal }),
-      workerList(store, { now: Date.now() / 1000 }, { signal }),
-    ]);
-    // oldest first, so that the youngest are the last to be forgotten
-    for (let index = recent.length - 1; index >= 0; index--) this.#memory.recent.add(recent[index] ?? '');
-    for (const { cluster, task_id } of open) {
-      let tasks = this.#memory.tasks.get(cluster);
-      if (tasks === undefined) this.#memory.tasks.set(cluster, (tasks = new TaskMemory()));
-      tasks.noteStored(task_id);
-    }
-    for (const worker of workers) this.#memory.workers.remember(worker);
-    return { openTasks: open.length, recentIds: recent.length };
-  }
-
-  async #pump(fromSeq: number, replayTo: number): Promise<void> {
-    const { bus, signal } = this.#options;
+  async #pump(): Promise<void> {
+    const { bus, until, signal } = this.#options;
     const failed = new AbortController();
-    const ended = AbortSignal.any([signal, failed.signal]);
+    const ended = AbortSignal.any([until, signal, failed.signal]);
+    if (ended.aborted) return;
     const tick = setInterval(() => {
-      this.#onTick(replayTo).catch((error: unknown) => failed.abort(error));
+      this.#onTick().catch((error: unknown) => failed.abort(error));
     }, LIVE_INTERVAL_MS / 2);
     try {
-      for await (const message of bus.events.read(fromSeq, ended)) await this.#take(message, replayTo);
-      failed.signal.throwIfAborted();
-      if (!signal.aborted) throw new Error('the events stream ended by itself');
-      // a clean stop: what is being written is finished by its signal; the rest stays in NATS
-      await this.#writing.catch(() => undefined);
+      for await (const message of bus.events.read(this.#seen + 1, ended)) await this.#take(message);
     } finally {
       clearInterval(tick);
     }
+    failed.signal.throwIfAborted();
+    signal.throwIfAborted();
+    if (!until.aborted) throw new Error('the events stream ended by itself');
   }
 
-  async #take(message: StoredBatch, replayTo: number): Promise<void> {
-    // the batch cut short by a crash is written with exactly the messages it had
-    const replayEnds = this.#batch.number === 1 && replayTo > 0 && message.seq > replayTo;
-    if (this.#batch.full || (replayEnds && !this.#batch.empty)) await this.#flush();
-    await this.#resolving;
-    if (this.#batch.empty) this.#batchBegan = performance.now();
-    this.#batch.add(message);
+  async #take(message: StoredBatch): Promise<void> {
+    const { seq, partition } = message;
+    const { telemetry } = this.#options;
+    telemetry.took(message);
+    // positions have no holes: what is not there was too old for the stream, before it was written
+    if (this.#seen > 0 && seq > this.#seen + 1) telemetry.missed(seq - this.#seen - 1);
+    if (seq > (this.#options.positions.get(partition) ?? Infinity)) {
+      if (this.#batch.full) await this.#flush();
+      await this.#resolving;
+      if (this.#batch.empty) this.#batchBegan = performance.now();
+      this.#batch.add(message);
+    }
+    this.#seen = seq;
   }
 
-  #lastLive = 0;
-
-  async #onTick(replayTo: number): Promise<void> {
+  async #onTick(): Promise<void> {
     const now = performance.now();
     if (now - this.#lastLive >= LIVE_INTERVAL_MS) {
       this.#lastLive = now;
       this.#sendLive(this.#batch);
       this.#sendLiveWorkers();
     }
-    const replaying = this.#batch.number === 1 && this.#batch.toSeq < replayTo;
-    if (!this.#batch.empty && !replaying && now - this.#batchBegan >= BATCH_WAIT_MS) await this.#flush();
+    const told = this.#batch.empty && this.#begun.empty && this.#begun.to === this.#seen;
+    const busyMs = this.#batch.events < BUSY_EVENTS ? BATCH_WAIT_MS : BUSY_WAIT_MS;
+    const waitMs = this.#batch.empty ? IDLE_BATCH_MS : busyMs;
+    if (!told && now - this.#batchBegan >= waitMs) await this.#flush();
   }
 
   /** Hands the gathered batch to the writer as soon as the one before it is written. */
@@ -172,22 +144,25 @@ export class Pipeline {
     const batch = this.#batch;
     await this.#writing;
     // the tick and a full batch may have wanted the same
-    if (batch !== this.#batch || batch.empty) return;
+    if (batch !== this.#batch) return;
     this.#batch = new Batch(batch.number + 1, this.#memory);
+    this.#batchBegan = performance.now();
+    this.#begun = { to: this.#seen, empty: batch.empty };
     this.#resolving = batch.resolve(this.#past);
-    const writing = this.#write(batch);
+    const writing = this.#write(batch, this.#seen);
     this.#writing = writing;
     // a failure surfaces here or at the next flush; until then nobody may be waiting for it
     writing.catch(() => undefined);
     await this.#resolving;
   }
 
-  async #write(batch: Batch): Promise<void> {
+  async #write(batch: Batch, to: number): Promise<void> {
+    const { telemetry, writer } = this.#options;
     await this.#resolving;
     this.#sendLive(batch);
     const began = performance.now();
-    const workers = this.#memory.workers.takeWrites();
-    const tasks = await this.#writer.write(batch, workers);
+    const tasks = await writer.write(batch, this.#positions, to, this.#memory.workers.takeWrites());
+    for (const [partition, done] of this.#positions) this.#positions.set(partition, Math.max(done, to));
     let held = 0;
     let bytes = 0;
     for (const memory of this.#memory.tasks.values()) {
@@ -195,51 +170,42 @@ export class Pipeline {
       held += memory.size;
       bytes += memory.bytes;
     }
-    const { telemetry } = this.#options;
-    telemetry.memory({ tasks: held, bytes });
+    telemetry.memory({ tasks: held, bytes, bound: this.#memory.tasks.size * TASK_MEMORY_BYTES });
     telemetry.wrote({
       events: batch.events,
       tasks,
       dropped: batch.dropped.length,
       seconds: (performance.now() - began) / 1000,
       lagSeconds: batch.newestCollectedAt === 0 ? 0 : Math.max(0, Date.now() / 1000 - batch.newestCollectedAt),
+      collectedUntil: batch.newestCollectedAt,
     });
-    if (began - this.#lastPurge > PURGE_INTERVAL_MS) {
-      this.#lastPurge = began;
+    if (began - this.#lastForgot > FORGET_INTERVAL_MS) {
+      this.#lastForgot = began;
       this.#memory.workers.forget(Date.now() / 1000);
-      // this batch stays: until the next intent is written a crash repeats it
-      await this.#options.bus.events.purgeThrough(batch.fromSeq - 1).catch(() => undefined);
     }
   }
 
   #sendLive(batch: Batch): void {
+    if (performance.now() < this.#unwatchedUntil) return;
     const at = Date.now() / 1000;
-    for (const { cluster, rows, omitted } of batch.takeLive(LIVE_ROWS)) {
-      this.#options.bus.publish(
-        liveTasksSubject(cluster),
-        JSON.stringify({ cluster, rows, omitted, at } satisfies LiveTasks),
-      );
-    }
+    const offers = batch.takeLive(LIVE_ROWS).map(({ cluster, rows, omitted }) => {
+      const message: LiveTasks = { cluster, rows, omitted, at };
+      return this.#options.bus.offer(liveTasksSubject(cluster), JSON.stringify(message));
+    });
+    if (offers.length === 0) return;
+    void Promise.all(offers).then((heard) => {
+      if (!heard.includes(true)) this.#unwatchedUntil = performance.now() + UNWATCHED_MS;
+    });
   }
 
   #sendLiveWorkers(): void {
     const at = Date.now() / 1000;
     for (const { cluster, rows } of this.#memory.workers.takeLive(at)) {
-      this.#options.bus.publish(
-        liveWorkersSubject(cluster),
-        JSON.stringify({ cluster, rows, at } satisfies LiveWorkers),
-      );
+      // thousands of workers do not fit one message
+      for (let from = 0; from < rows.length; from += LIVE_ROWS) {
+        const message: LiveWorkers = { cluster, rows: rows.slice(from, from + LIVE_ROWS), at };
+        this.#options.bus.publish(liveWorkersSubject(cluster), JSON.stringify(message));
+      }
     }
   }
-}
-
-async function inSlices<T>(
-  ids: readonly string[],
-  ask: (slice: readonly string[]) => Promise<readonly T[]>,
-): Promise<T[]> {
-  const answers: T[] = [];
-  for (let start = 0; start < ids.length; start += MAX_IDS) {
-    for (const row of await ask(ids.slice(start, start + MAX_IDS))) answers.push(row);
-  }
-  return answers;
 }

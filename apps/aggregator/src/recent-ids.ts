@@ -25,9 +25,15 @@ export class RecentIds {
    * @returns false when the id is in the window already
    */
   add(id: string): boolean {
-    const high = hex32(id, 0);
+    for (let index = 0; index < 16; index++) digits[index] = id.charCodeAt(index);
+    return this.addBytes(digits, 0);
+  }
+
+  /** As `add`, of 16 hex digits in ASCII from `at` on. */
+  addBytes(data: Uint8Array, at: number): boolean {
+    const high = hex32(data, at);
     // the pair (0, 0) marks an empty slot; the one id in 2^64 that is 0 shares its place with 1
-    const low = hex32(id, 8) || (high === 0 ? 1 : 0);
+    const low = hex32(data, at + 8) || (high === 0 ? 1 : 0);
     if (find(this.#old, this.#mask, high, low) < 0) return false;
     const slot = find(this.#young, this.#mask, high, low);
     if (slot < 0) return false;
@@ -59,10 +65,12 @@ function find(table: Uint32Array, mask: number, high: number, low: number): numb
   }
 }
 
-function hex32(text: string, from: number): number {
+const digits = new Uint8Array(16);
+
+function hex32(data: Uint8Array, from: number): number {
   let value = 0;
   for (let index = from; index < from + 8; index++) {
-    const code = text.charCodeAt(index);
+    const code = data[index] ?? 0;
     value = (value << 4) | (code < 58 ? code - 48 : code - 87);
   }
   return value >>> 0;

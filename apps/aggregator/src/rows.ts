@@ -1,6 +1,7 @@
-import type { Task, TaskEvent } from '@meadow/celery';
-import { FINAL_STATES, type PipelineEvent, type RetentionPolicy, type TaskListRow } from '@meadow/contract';
-import type { StoredTaskEvent, TaskWriteRow } from '@meadow/store';
+import { resultState, type Task, type TaskEvent, type TaskFact } from '@meadow/celery';
+import { FINAL_STATES, type RetentionPolicy, type TaskEventReader, type TaskListRow } from '@meadow/contract';
+import type { RowBinary, StoredTaskEvent, TaskWriteRow } from '@meadow/store';
+import type { Known } from './task-memory.ts';
 
 const DAY_SECONDS = 86_400;
 const FINAL = new Set<string>(FINAL_STATES);
@@ -32,15 +33,18 @@ const STARTED_OR_LATER = new Set([
 ]);
 
 /**
- * A task event as the fold reads it, out of one that came over NATS or that the store gave back. Both give the same event,
- * since the fold takes what differs in anything for two. Unknown texts are absent on NATS and '' in the store.
+ * A task event as the fold reads it, out of what the store gave back. It has to be the same as the one that `factAt` reads,
+ * since the fold takes what differs in anything for two.
  */
-export function asTaskEvent(event: PipelineEvent | StoredTaskEvent): TaskEvent {
+export function asTaskEvent(event: StoredTaskEvent): TaskFact {
   const { type, timestamp, clock = null, pid = null, worker: hostname, task_id: uuid = '' } = event;
   const base = { type: type as TaskEvent['type'], timestamp, clock, pid, hostname, uuid };
-  if (!isCelerysOwn(type)) return { ...parsedExtra(event.extra ?? ''), ...base };
+  const isOurs = type.startsWith('meadow-');
+  if (!isOurs && !isCelerysOwn(type)) return { ...parsedExtra(event.extra ?? ''), ...base };
+  const ours = isOurs ? { extra: event.extra || null, end_reason: event.end_reason || null } : null;
   return {
     ...base,
+    ...ours,
     retries: event.retries ?? null,
     runtime: event.runtime ?? null,
     terminated: event.terminated ?? null,
@@ -64,6 +68,63 @@ export function asTaskEvent(event: PipelineEvent | StoredTaskEvent): TaskEvent {
   };
 }
 
+/** The task event that the reader is at, as the fold reads it. */
+export function factAt(event: TaskEventReader): TaskFact {
+  const { type } = event;
+  if (isCelerysOwn(type)) return lifeFactAt(event, type);
+  if (type.startsWith('meadow-')) {
+    const ours = { extra: textAt(event, 'extra'), end_reason: textAt(event, 'end_reason') };
+    return { ...lifeFactAt(event, type), ...ours } as TaskFact;
+  }
+  const { timestamp, clock, pid, worker: hostname, taskId: uuid } = event;
+  return {
+    ...parsedExtra(event.text('extra')),
+    type: type as TaskEvent['type'],
+    timestamp,
+    clock,
+    pid,
+    hostname,
+    uuid,
+  };
+}
+
+/** Two literals, so that there are two shapes: the fold reads them by the million. What is absent is as good as null to it. */
+function lifeFactAt(event: TaskEventReader, type: string): TaskEvent {
+  const { timestamp, clock, pid, worker: hostname, taskId: uuid } = event;
+  if (event.isBare) return { type: type as TaskEvent['type'], timestamp, clock, pid, hostname, uuid };
+  return {
+    type: type as TaskEvent['type'],
+    timestamp,
+    clock,
+    pid,
+    hostname,
+    uuid,
+    retries: event.retries,
+    runtime: event.runtime,
+    terminated: event.terminated,
+    expired: event.expired,
+    requeue: event.requeue,
+    name: event.name || null,
+    args: textAt(event, 'args'),
+    kwargs: textAt(event, 'kwargs'),
+    eta: textAt(event, 'eta'),
+    expires: textAt(event, 'expires'),
+    root_id: textAt(event, 'root_id'),
+    parent_id: textAt(event, 'parent_id'),
+    queue: event.queue || null,
+    exchange: event.exchange || null,
+    routing_key: event.routingKey || null,
+    result: textAt(event, 'result'),
+    exception: textAt(event, 'exception'),
+    traceback: textAt(event, 'traceback'),
+    signum: textAt(event, 'signum'),
+  };
+}
+
+function textAt(event: TaskEventReader, column: Parameters<TaskEventReader['text']>[0]): string | null {
+  return event.has(column) ? event.text(column) : null;
+}
+
 /** The fields that Celery does not define. The text was cut when it was very long, and is no JSON then. */
 function parsedExtra(extra: string): Record<string, unknown> {
   if (extra === '') return {};
@@ -74,52 +135,47 @@ function parsedExtra(extra: string): Record<string, unknown> {
   }
 }
 
-/** What has to be known of an event until its line is written: the rest of it may be forgotten. */
-export interface LineFacts {
-  readonly type: string;
-  readonly taskId: string | null;
-  readonly collectedAt: number;
-  readonly hasName: boolean;
-  readonly hasQueue: boolean;
-  readonly hasRoot: boolean;
-  readonly hasException: boolean;
-}
-
-export function lineFacts(event: PipelineEvent): LineFacts {
-  return {
-    type: event.type,
-    taskId: event.task_id ?? null,
-    collectedAt: event.collected_at,
-    hasName: event.name !== undefined,
-    hasQueue: event.queue !== undefined,
-    hasRoot: event.root_id !== undefined,
-    hasException: event.exception !== undefined,
-  };
+/** The state that an event brings; '' when it brings none. */
+function stateOf(type: string): string {
+  if (type === 'meadow-lost') return 'LOST';
+  return EVENT_STATES[type] ?? resultState(type) ?? (type.startsWith('task-') ? type.slice(5).toUpperCase() : '');
 }
 
 /**
- * What is joined onto a stored event, as the tail of its JSON line: name, queue and root where the event has none, the
- * state it brings, the wait, the class of an exception, and the date until which it is kept where that is not the default.
+ * Appends the row of the event that the reader is at: its head as it came, and behind it what is joined on: name, queue and
+ * root where the event has none, the state it brings, the wait, the class of an exception, the date until which it is kept
+ * where that is not the default.
  */
-export function enrichedLine(line: string, event: LineFacts, task: Task | null, keepEventsDays: number): string {
-  let tail = '';
-  if (task !== null) {
-    if (!event.hasName && task.name !== null) tail += `,"name":${JSON.stringify(task.name)}`;
-    if (!event.hasQueue && task.queue !== null) tail += `,"queue":${JSON.stringify(task.queue)}`;
-    if (!event.hasRoot && task.rootId !== null) tail += `,"root_id":${JSON.stringify(task.rootId)}`;
-    if (task.waitSeconds !== null && STARTED_OR_LATER.has(event.type)) tail += `,"wait_seconds":${task.waitSeconds}`;
-    if (event.hasException && task.exceptionType !== null) {
-      tail += `,"exception_type":${JSON.stringify(task.exceptionType)}`;
-    }
-  }
-  const state = EVENT_STATES[event.type] ?? (event.type.startsWith('task-') ? event.type.slice(5).toUpperCase() : '');
-  if (state !== '') tail += `,"state":${JSON.stringify(state)}`;
-  if (keepEventsDays !== 14) tail += `,"keep_until":${Math.floor(event.collectedAt) + keepEventsDays * DAY_SECONDS}`;
-  return `${line.slice(0, -1)}${tail}}\n`;
+export function appendEvent(
+  rows: RowBinary,
+  event: TaskEventReader,
+  cluster: string,
+  task: Task | null,
+  keepEventsDays: number,
+): void {
+  const { data, type } = event;
+  rows.row();
+  rows.copy(data, event.headBegin, event.headEnd);
+  rows.text(cluster);
+  if (event.has('name') || task === null) copyText(rows, event, 'name');
+  else rows.text(task.name ?? '');
+  if (event.has('queue') || task === null) copyText(rows, event, 'queue');
+  else rows.text(task.queue ?? '');
+  if (event.has('root_id') || task === null) copyText(rows, event, 'root_id');
+  else rows.text(task.rootId ?? '');
+  copyText(rows, event, 'parent_id');
+  rows.text(stateOf(type));
+  rows.text(task !== null && task.exceptionType !== null && event.has('exception') ? task.exceptionType : '');
+  rows.nullableFloat64(task !== null && STARTED_OR_LATER.has(type) ? task.waitSeconds : null);
+  rows.uint32(keepEventsDays === 14 ? 0 : Math.floor(event.collectedAt) + keepEventsDays * DAY_SECONDS);
+}
+
+function copyText(rows: RowBinary, event: TaskEventReader, column: 'name' | 'queue' | 'root_id' | 'parent_id'): void {
+  rows.copy(event.data, event.encodedBegin(column), event.encodedEnd(column));
 }
 
 /** The line of a task in a list, as it stands now. */
-export function listRow(cluster: string, task: Task, firstSeenAt: number): TaskListRow {
+export function listRow(cluster: string, { task, firstSeenAt }: Known): TaskListRow {
   return {
     cluster,
     task_id: task.id,
@@ -148,30 +204,48 @@ export function listRow(cluster: string, task: Task, firstSeenAt: number): TaskL
 }
 
 /** The row of a task as it stands now. */
-export function taskRow(
-  cluster: string,
-  task: Task,
-  firstSeenAt: number,
-  version: number,
-  retention: RetentionPolicy,
-): TaskWriteRow {
-  // an open task is kept for the shortest time: no version of a row may outlive the one that replaces it
+export function taskRow(cluster: string, known: Known, version: number, retention: RetentionPolicy): TaskWriteRow {
+  const { task, firstSeenAt } = known;
+  // an open task, or one given up for lost, is kept for the shortest time: no version of a row may outlive the one that
+  // replaces it
   const ended = task.state === 'SUCCESS' ? retention.success : retention.failure;
-  const days = FINAL.has(task.state) ? ended : Math.min(retention.success, retention.failure);
+  const isSettled = FINAL.has(task.state) && task.endSource !== 'derived';
+  const days = isSettled ? ended : Math.min(retention.success, retention.failure);
   return {
-    ...listRow(cluster, task, firstSeenAt),
+    cluster,
+    task_id: task.id,
+    name: task.name ?? '',
+    state: task.state,
+    end_source: task.endSource ?? '',
+    end_reason: task.endReason ?? '',
+    queue: task.queue ?? '',
+    worker: task.worker ?? '',
+    pid: task.pid,
+    client: task.client ?? '',
+    root_id: task.rootId ?? '',
+    parent_id: task.parentId ?? '',
     args: task.args ?? '',
     kwargs: task.kwargs ?? '',
     result: task.result ?? '',
     exception: task.exception ?? '',
-    client: task.client ?? '',
     exception_type: task.exceptionType ?? '',
     traceback: task.traceback ?? '',
+    retries: task.retries,
+    attempts: task.attempts.length,
+    sent_at: task.sentAt,
+    received_at: task.receivedAt,
+    started_at: task.startedAt,
+    retried_at: task.retriedAt,
+    finished_at: task.finishedAt,
+    updated_at: task.lastEventAt ?? firstSeenAt,
+    first_seen_at: firstSeenAt,
+    wait_seconds: task.waitSeconds,
+    runtime_seconds: task.runtime,
+    progress: task.progress === null ? '' : JSON.stringify(task.progress.fields),
     eta: task.eta ?? '',
     expires: task.expires ?? '',
     exchange: task.exchange ?? '',
     routing_key: task.routingKey ?? '',
-    retried_at: task.retriedAt,
     terminated: task.terminated,
     signum: task.signum === null ? '' : String(task.signum),
     expired: task.expired,
@@ -179,9 +253,9 @@ export function taskRow(
     clock_skewed: task.clockSkew,
     // a single plain attempt says nothing that the row does not
     attempt_log: task.attempts.length < 2 ? [] : task.attempts.map(attemptRow),
+    is_final: FINAL.has(task.state),
     version,
     keep_until: Math.floor(task.lastEventAt ?? firstSeenAt) + days * DAY_SECONDS,
-    is_final: FINAL.has(task.state),
   };
 }
 

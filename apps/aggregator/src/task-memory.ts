@@ -1,15 +1,18 @@
 import { isCelerysOwn, isFinal } from './rows.ts';
-import { emptyTask, foldMany, type Task, type TaskEvent } from '@meadow/celery';
+import { emptyTask, foldMany, type Task, type TaskFact } from '@meadow/celery';
 
 const FACT_BYTES = 700;
-const ENDS = new Set<string>(['task-succeeded', 'task-failed', 'task-revoked', 'task-rejected']);
+const ENDS = new Set<string>([
+  ...['task-succeeded', 'task-failed', 'task-revoked', 'task-rejected', 'meadow-lost'],
+  ...['meadow-result-SUCCESS', 'meadow-result-FAILURE', 'meadow-result-REVOKED'],
+]);
 /** An ended task is held for this many batches more, about a second: its last events may come in another order. */
 const LINGER_BATCHES = 1;
 
 /** A task that is held in memory. Its events are folded when somebody looks at it: once a batch rather than once an event. */
 export class Known {
   #task: Task;
-  #waiting: TaskEvent[] = [];
+  #waiting: TaskFact[] = [];
   #custom = 0;
   /** Unix seconds at which the pipeline first heard of it: part of its row's key, so it never changes. */
   readonly firstSeenAt: number;
@@ -19,6 +22,9 @@ export class Known {
   size = FACT_BYTES;
   /** The batch that touched it last; what the open or the running batch touched is not given up. */
   touched: number;
+  /** The batch among whose rows it is, and the round of live rows: so that it is there once. */
+  listedBy = 0;
+  shownIn = 0;
 
   constructor(id: string, firstSeenAt: number, batch: number) {
     this.#task = emptyTask(id);
@@ -38,7 +44,7 @@ export class Known {
     return this.#task.id;
   }
 
-  add(event: TaskEvent): void {
+  add(event: TaskFact): void {
     this.#waiting.push(event);
     // of custom events the fold keeps the first and the newest
     const kept = isCelerysOwn(event.type) || ++this.#custom <= 2;
@@ -50,6 +56,9 @@ export interface TaskMemoryOptions {
   /** @default 32 MB */
   readonly maxBytes?: number;
 }
+
+/** What one cluster's tasks may take unless told otherwise. */
+export const TASK_MEMORY_BYTES = 32_000_000;
 
 /**
  * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first: most of what is held is open.
@@ -65,7 +74,7 @@ export class TaskMemory {
   #bytes = 0;
 
   constructor(options: TaskMemoryOptions = {}) {
-    this.#maxBytes = options.maxBytes ?? 32_000_000;
+    this.#maxBytes = options.maxBytes ?? TASK_MEMORY_BYTES;
   }
 
   get size(): number {
@@ -91,7 +100,7 @@ export class TaskMemory {
   }
 
   /** Starts to hold a task: a new one, or one with the past that the store gave back. */
-  hold(id: string, past: readonly TaskEvent[], firstSeenAt: number, batch: number): Known {
+  hold(id: string, past: readonly TaskFact[], firstSeenAt: number, batch: number): Known {
     const known = new Known(id, firstSeenAt, batch);
     for (const event of past) known.add(event);
     this.#known.set(id, known);
@@ -99,7 +108,7 @@ export class TaskMemory {
     return known;
   }
 
-  apply(known: Known, event: TaskEvent, batch: number): void {
+  apply(known: Known, event: TaskFact, batch: number): void {
     if (known.touched !== batch) {
       // a Map keeps the order of insertion: setting anew moves the task to the young end
       this.#known.delete(known.id);
@@ -143,7 +152,7 @@ export class TaskMemory {
   }
 }
 
-function sizeOf(fact: TaskEvent): number {
+function sizeOf(fact: TaskFact): number {
   const { args, kwargs, result, traceback, exception } = fact;
   return (
     FACT_BYTES +

@@ -3,37 +3,43 @@ import {
   maskUrl,
   openEventSource,
   type BrokerStatus,
-  type Burst,
   type EventGap,
+  type EventSource,
 } from '@meadow/broker';
-import type { Bucket, EventStream } from '@meadow/bus';
-import type { ClusterDefinition, ClusterStatus, GapRecord } from '@meadow/contract';
-import { once } from 'node:events';
-import { HEARTBEAT_INTERVAL_MS } from './heartbeats.ts';
-import { Intake } from './intake.ts';
-import { createMask } from './mask.ts';
-import { Publisher } from './publisher.ts';
+import { withLease, type Bucket, type EventStream, type LeaseRecord, type Requests } from '@meadow/bus';
+import type { ClusterDefinition, ClusterStatus, HeardRecord } from '@meadow/contract';
+import { retry } from '@meadow/runtime';
+import { holdCluster } from './hold.ts';
+import type { Flows } from './flow.ts';
+import type { Share } from './share.ts';
 import { StatusReport } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface ClusterDeps {
   readonly collector: string;
   readonly stream: EventStream;
+  readonly requests: Requests;
+  readonly leases: Bucket<LeaseRecord>;
+  readonly heard: Bucket<HeardRecord>;
   readonly status: Bucket<ClusterStatus>;
+  readonly share: Share;
   readonly telemetry: Telemetry;
+  readonly flows: Flows;
+  /** Aborted when the service ends. */
+  readonly ending: AbortSignal;
 }
 
-/** After the end is asked for, what was taken from the broker may still be published this long. */
-const DRAIN_MS = 4_000;
-/** At the end, what has arrived is taken until nothing comes for this long, at most for so long. */
-const QUIET_MS = 100;
-const LAST_BURSTS_MS = 1_500;
-/** How many of a task's events share a message when a worker is busy: what a lost message is taken to hold. */
-const EVENTS_PER_MESSAGE = 4;
+/** When the service ends, so long the next collector may take to listen before this one stops. */
+const HANDOVER_MS = 2_000;
+const FAULT_WAIT_MS = 10_000;
 
 /**
- * Watches one cluster until `signal` is aborted. Nothing that its broker does or fails to do ends it or touches another
- * cluster; a definition that can never work is told and waited out, until it is changed.
+ * Watches one cluster as this collector's share has it, until `signal` is aborted. Nothing that its broker does or fails
+ * to do ends it or touches another cluster; a definition that can never work is told and waited out, until it is changed.
+ *
+ * none → standing by → holding → none. Standing by it listens and keeps the last seconds, if the broker does not; holding
+ * it has the lease and publishes. Only a holder tells the cluster's status. When another is to hold the cluster, the
+ * holder goes on until that one listens.
  */
 export async function watchCluster(
   definition: ClusterDefinition,
@@ -41,140 +47,145 @@ export async function watchCluster(
   signal: AbortSignal,
 ): Promise<void> {
   const { name } = definition;
-  const { telemetry, collector } = deps;
+  const { share, telemetry } = deps;
   const endpoint = maskUrl(definition.broker);
-  const transport = /^redis|^sentinel/.test(definition.broker) ? 'redis' : 'amqp';
-  const report = new StatusReport(deps.status, { cluster: name, collector, endpoint, transport });
   telemetry.watching(name, endpoint);
-  try {
-    await follow(definition, deps, report, signal);
-  } catch (error) {
-    if (!signal.aborted) {
-      const code = error instanceof BrokerConfigError ? error.code : 'COLLECTOR_FAILED';
-      const message = error instanceof Error ? error.message : String(error);
-      report.change('failed', { code, message });
-      telemetry.failed(name, code, message);
-      await once(signal, 'abort');
+  while (!signal.aborted) {
+    try {
+      await share.until(() => share.roleOf(name) !== 'none', signal);
+      if (!signal.aborted) await serve(definition, deps, signal);
+    } catch (error) {
+      if (!signal.aborted) await tellFailure(definition, deps, signal, error);
     }
-  } finally {
-    report.close();
-    telemetry.forgotten(name);
   }
+  telemetry.forgotten(name);
 }
 
-async function follow(
-  definition: ClusterDefinition,
-  deps: ClusterDeps,
-  report: StatusReport,
-  signal: AbortSignal,
-): Promise<void> {
+/** From standing by, which every holder begins with, to the end of holding, or of being wanted for either. */
+async function serve(definition: ClusterDefinition, deps: ClusterDeps, signal: AbortSignal): Promise<void> {
   const { name } = definition;
-  const { telemetry, collector, stream } = deps;
-  // publishing outlives the source by the time it takes to drain
-  const giveUp = new AbortController();
-  const publisher = new Publisher({
-    cluster: name,
-    collector,
-    stream,
-    signal: giveUp.signal,
-    onPublished: (events, bytes) => telemetry.published(name, events, bytes),
-    onRetry: (error, waitMs) => telemetry.held(name, error, waitMs),
-    onLost: (events, error) => telemetry.lost(name, events, error),
-  });
-  const intake = new Intake({ cluster: name, mask: createMask(definition.masking) }, publisher);
+  const { collector, share, telemetry } = deps;
   const closing = new AbortController();
-  await using source = await openEventSource(definition, {
+  const held = new AbortController();
+  let report: StatusReport | null = null;
+  let onGap: (gap: EventGap) => void = () => undefined;
+  const tellStatus = ({ state, error }: BrokerStatus): void => {
+    report?.change(state, error === null ? null : { code: error.code, message: error.message });
+    if (state === 'connected') telemetry.connected(name);
+    else if (error !== null) telemetry.failed(name, error.code, error.message);
+  };
+  let source: EventSource | null = null;
+  const offer = (): void => share.offer(name, source?.ready === true && report === null);
+  await using opened = await openEventSource(definition, {
     signal: closing.signal,
     clientName: `meadow ${collector}`,
-    onStatus: (status) => tellStatus(name, status, report, telemetry),
-    onGap: (gap) => {
-      const record = gapRecord(name, collector, gap);
-      publisher.add('gap', 0, `${JSON.stringify(record)}\n`);
-      report.count({ gaps: 1 });
-      telemetry.gap(name, record.reason, record.ended_at - record.started_at, record.estimated_events);
+    standby: true,
+    onStatus: (status) => {
+      tellStatus(status);
+      offer();
     },
+    onGap: (gap) => onGap(gap),
   });
-  const heartbeats = setInterval(() => intake.releaseHeartbeats(), HEARTBEAT_INTERVAL_MS);
-  const take = async (burst: Burst): Promise<void> => {
-    let events = 0;
-    let rejected = 0;
-    let newest = 0;
-    for (const delivery of burst.deliveries) {
-      const taken = intake.take(delivery);
-      events += taken.events;
-      rejected += taken.rejected.length;
-      for (const code of taken.rejected) telemetry.undecodable(name, code);
-      if (taken.newest > newest) newest = taken.newest;
-    }
-    publisher.settleWhenPublished(() => burst.settle());
-    telemetry.received(name, burst.deliveries.length, events);
-    const now = Date.now() / 1000;
-    if (newest > 0) telemetry.lag(name, Math.max(0, now - newest));
-    report.count(events > 0 ? { events, rejected, lastEventAt: now } : { rejected });
-    await publisher.room();
-  };
+  source = opened;
   try {
-    await takeAll(source.bursts[Symbol.asyncIterator](), take, signal);
+    offer();
+    telemetry.standingBy(name);
+    while (!held.signal.aborted) {
+      await share.until(() => share.roleOf(name) !== 'standby', signal);
+      if (signal.aborted || share.roleOf(name) === 'none') return;
+      await hold();
+    }
   } finally {
-    clearInterval(heartbeats);
-    intake.releaseHeartbeats();
-    await publisher.drain(DRAIN_MS);
-    giveUp.abort();
+    share.offer(name, false);
     closing.abort();
   }
+
+  async function hold(): Promise<void> {
+    const unwanted = new AbortController();
+    void share
+      .until(() => share.roleOf(name) !== 'primary', AbortSignal.any([signal, held.signal]))
+      .then(() => {
+        if (!held.signal.aborted) unwanted.abort();
+      });
+    const options = { isGone: (holder: string) => share.isGone(holder), unreachable: 'go-on' } as const;
+    const work = async (lost: AbortSignal): Promise<void> => {
+      held.abort();
+      await publish(lost);
+    };
+    try {
+      await withLease(deps.leases, `collector.${name}`, collector, unwanted.signal, work, options);
+    } catch (error) {
+      if (!unwanted.signal.aborted) throw error;
+    }
+  }
+
+  async function publish(lost: AbortSignal): Promise<void> {
+    using telling = openReport(definition, deps);
+    report = telling;
+    offer();
+    telemetry.holding(name);
+    tellStatus(opened.status);
+    const over = new AbortController();
+    const handingOver = untilHandedOver(name, deps, AbortSignal.any([signal, over.signal]), lost);
+    void handingOver.then(() => over.abort());
+    try {
+      const onRetry = (error: unknown, waitMs: number): void => telemetry.held(name, error, waitMs);
+      const reading = retry(() => deps.heard.get(name), { signal: over.signal, onRetry });
+      const before = await reading.catch((error: unknown) => {
+        if (!over.signal.aborted) throw error;
+        return null;
+      });
+      if (over.signal.aborted) return;
+      const place = { definition, source: opened, report: telling, before: before?.value ?? null };
+      await holdCluster({ ...deps, ...place, onGap: (listener) => (onGap = listener) }, over.signal);
+    } finally {
+      over.abort();
+      report = null;
+      telemetry.released(name);
+    }
+  }
 }
 
-/** Takes bursts until `signal` is aborted, and then what has arrived already: Redis would not give it again. */
-async function takeAll(
-  bursts: AsyncIterator<Burst, void, void>,
-  take: (burst: Burst) => Promise<void>,
+/** Resolves when this collector is to let go of a cluster that it holds. */
+async function untilHandedOver(
+  cluster: string,
+  { share, ending }: ClusterDeps,
   signal: AbortSignal,
+  lost: AbortSignal,
 ): Promise<void> {
-  let next = bursts.next();
-  // a race against one long-lived promise would hold on to every burst ever taken: a waiter is made for each instead
-  let wake: () => void = () => undefined;
-  const onAbort = (): void => wake();
-  signal.addEventListener('abort', onAbort, { once: true });
-  const arrived = (waitMs: number | null): Promise<IteratorResult<Burst, void> | null> =>
-    new Promise((resolve, reject) => {
-      wake = () => resolve(null);
-      next.then(resolve, reject);
-      if (waitMs !== null) setTimeout(wake, waitMs);
-    });
-  while (!signal.aborted) {
-    const result = await arrived(null);
-    if (result === null) break;
-    if (result.done === true) return;
-    await take(result.value);
-    next = bursts.next();
-  }
-  signal.removeEventListener('abort', onAbort);
-  const end = performance.now() + LAST_BURSTS_MS;
-  while (performance.now() < end) {
-    const result = await arrived(QUIET_MS);
-    if (result === null || result.done === true) return;
-    await take(result.value);
-    next = bursts.next();
+  await share.until(() => share.heirReady(cluster) === true, AbortSignal.any([signal, lost]));
+  if (!ending.aborted || lost.aborted) return;
+  await share.until(
+    () => share.heirReady(cluster) !== false,
+    AbortSignal.any([lost, AbortSignal.timeout(HANDOVER_MS)]),
+  );
+}
+
+/** Tells what went wrong: until the definition is changed when that is at fault, else for a while before the next try. */
+async function tellFailure(
+  definition: ClusterDefinition,
+  deps: ClusterDeps,
+  signal: AbortSignal,
+  error: unknown,
+): Promise<void> {
+  const { name } = definition;
+  const { share, telemetry } = deps;
+  const code = error instanceof BrokerConfigError ? error.code : 'COLLECTOR_FAILED';
+  const message = error instanceof Error ? error.message : String(error);
+  telemetry.failed(name, code, message);
+  const final = error instanceof BrokerConfigError;
+  const end = final ? signal : AbortSignal.any([signal, AbortSignal.timeout(FAULT_WAIT_MS)]);
+  while (!end.aborted) {
+    await share.until(() => share.roleOf(name) === 'primary', end);
+    if (end.aborted) return;
+    using report = openReport(definition, deps);
+    report.change('failed', { code, message });
+    await share.until(() => share.roleOf(name) !== 'primary', end);
   }
 }
 
-function tellStatus(cluster: string, status: BrokerStatus, report: StatusReport, telemetry: Telemetry): void {
-  const { state, error } = status;
-  report.change(state, error === null ? null : { code: error.code, message: error.message });
-  if (state === 'connected') telemetry.connected(cluster);
-  else if (error !== null) telemetry.failed(cluster, error.code, error.message);
-}
-
-function gapRecord(cluster: string, collector: string, gap: EventGap): GapRecord {
-  const { reason, fromMs, toMs, lost, recentMessagesPerSecond } = gap;
-  const from = fromMs ?? toMs;
-  const messages = lost ?? (recentMessagesPerSecond === null ? null : (recentMessagesPerSecond * (toMs - from)) / 1000);
-  return {
-    cluster,
-    collector,
-    started_at: from / 1000,
-    ended_at: toMs / 1000,
-    reason,
-    estimated_events: messages === null ? null : Math.round(messages * EVENTS_PER_MESSAGE),
-  };
+function openReport({ name, broker }: ClusterDefinition, { status, collector, share }: ClusterDeps): StatusReport {
+  const transport = /^redis|^sentinel/.test(broker) ? 'redis' : 'amqp';
+  const facts = { cluster: name, collector, endpoint: maskUrl(broker), transport } as const;
+  return new StatusReport(status, facts, () => share.standbyOf(name));
 }

@@ -6,6 +6,8 @@ import {
   extraOf,
   isTaskEvent,
   isWorkerEvent,
+  PLAIN_NUMBER,
+  PlainEvents,
   type CeleryEvent,
   type Envelope,
   type WorkerEvent,
@@ -13,8 +15,10 @@ import {
 import type { BrokerDelivery } from '@meadow/broker';
 import { partitionOf, type PoisonRecord } from '@meadow/contract';
 import { Heartbeats } from './heartbeats.ts';
-import { customLine, taskLine, workerLine, type LineContext } from './line.ts';
+import type { Loss } from './loss.ts';
+import { PlainRows } from './plain-rows.ts';
 import type { Publisher } from './publisher.ts';
+import { customEvent, taskEvent, workerLine, type RowContext } from './row.ts';
 
 /** Of an undecodable message at most this much is kept. Bytes. */
 const POISON_BYTES = 65_536;
@@ -29,19 +33,28 @@ export interface Taken {
   readonly newest: number;
 }
 
-/** Turns what the broker delivers into lines of batches: decode, thin heartbeats, mask, encode. Never throws. */
+/** Turns what the broker delivers into rows of batches: decode, thin heartbeats, mask, encode. Never throws. */
 export class Intake {
-  readonly #context: LineContext;
+  readonly #context: RowContext;
   readonly #publisher: Publisher;
+  readonly #loss: Loss;
   readonly #heartbeats = new Heartbeats();
+  readonly #plain = new PlainEvents();
+  readonly #plainRows: PlainRows;
 
-  constructor(context: LineContext, publisher: Publisher) {
+  constructor(context: RowContext, publisher: Publisher, loss: Loss) {
     this.#context = context;
     this.#publisher = publisher;
+    this.#loss = loss;
+    this.#plainRows = new PlainRows(context, publisher, this.#plain);
   }
 
   take(delivery: BrokerDelivery): Taken {
     const collectedAt = Date.now() / 1000;
+    const plain = this.#plain;
+    if (delivery.kind === 'redis' ? plain.readRedis(delivery.payload) : plain.readAmqp(delivery)) {
+      return this.#takePlain(collectedAt);
+    }
     let envelope: Envelope | null = null;
     try {
       envelope = delivery.kind === 'redis' ? decodeRedisEnvelope(delivery.payload) : amqpEnvelope(delivery);
@@ -59,13 +72,31 @@ export class Intake {
     return { events: events.length, rejected, newest };
   }
 
+  #takePlain(collectedAt: number): Taken {
+    const plain = this.#plain;
+    const { count } = plain;
+    let newest = 0;
+    for (let event = 0; event < count; event++) {
+      const clock = plain.number(event, PLAIN_NUMBER.clock);
+      if (!Number.isNaN(clock)) this.#loss.heard(plain.hostname(event), plain.number(event, PLAIN_NUMBER.pid), clock);
+      this.#plainRows.add(event, collectedAt);
+      newest = Math.max(newest, plain.number(event, PLAIN_NUMBER.timestamp));
+    }
+    return { events: count, rejected: NONE, newest };
+  }
+
   #add(event: CeleryEvent, collectedAt: number): void {
+    if (isWorkerEvent(event)) this.#loss.beat(event);
+    // every event, whatever becomes of it: a clock value that is never told here counts as an event not heard
+    this.#loss.heard(event.hostname, event.pid, event.clock);
     if (isTaskEvent(event)) {
-      this.#publisher.add('task', partitionOf(event.uuid), taskLine(this.#context, event, extraOf(event), collectedAt));
+      const row = taskEvent(this.#context, event, extraOf(event), collectedAt);
+      this.#publisher.addTask(partitionOf(event.uuid), (rows) => rows.append(row));
     } else if (isWorkerEvent(event)) {
       this.#addWorker(event, collectedAt);
     } else if (!GOSSIP.has(event.type)) {
-      this.#publisher.add('task', 0, customLine(this.#context, event, extraOf(event), collectedAt));
+      const row = customEvent(this.#context, event, extraOf(event), collectedAt);
+      this.#publisher.addTask(0, (rows) => rows.append(row));
     }
   }
 
@@ -74,13 +105,13 @@ export class Intake {
     if (event.type === 'worker-heartbeat' && this.#heartbeats.add({ event, extra, collectedAt })) return;
     // a heartbeat from before a goodbye must not arrive after it
     this.#heartbeats.drop(event.hostname);
-    this.#publisher.add('worker', 0, workerLine(this.#context, event, extra, collectedAt));
+    this.#publisher.add('worker', workerLine(this.#context, event, extra, collectedAt));
   }
 
   /** Passes on the newest heartbeat of each worker that sent one since the last call. */
   releaseHeartbeats(): void {
     for (const { event, extra, collectedAt } of this.#heartbeats.take()) {
-      this.#publisher.add('worker', 0, workerLine(this.#context, event, extra, collectedAt));
+      this.#publisher.add('worker', workerLine(this.#context, event, extra, collectedAt));
     }
   }
 
@@ -101,9 +132,13 @@ export class Intake {
       routing_key: (delivery.kind === 'redis' ? delivery.channel : delivery.routingKey).slice(0, 255),
       size: raw.length,
       // bytes that are no text cannot be masked: a pickle's strings may be secrets, so only its size is kept
-      body: isText ? mask(text).toWellFormed() : '',
+      body: isText ? mask(text) : '',
     };
-    this.#publisher.add('poison', 0, `${JSON.stringify(record)}\n`);
+    // any of them may quote a lone surrogate, which the store's UTF-8 cannot hold
+    const line = JSON.stringify(record, (_, value: unknown) =>
+      typeof value === 'string' ? value.toWellFormed() : value,
+    );
+    this.#publisher.add('poison', `${line}\n`);
     return reason;
   }
 }

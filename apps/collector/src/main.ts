@@ -1,21 +1,29 @@
-import { openBus, type BusNotice } from '@meadow/bus';
+import { joinMembers, openBus, reportService, type BusNotice, type LeaseRecord } from '@meadow/bus';
 import {
   BUCKETS,
   clusterDefinition,
   clusterStatus,
+  heardRecord,
   type ClusterDefinition,
   type ClusterStatus,
+  type HeardRecord,
 } from '@meadow/contract';
-import { describeError, retry, runService } from '@meadow/runtime';
+import { describeError, exposeFlow, retry, runService, watchVitals } from '@meadow/runtime';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { z } from 'zod';
 import { watchCluster } from './cluster.ts';
 import { gatherSeeds, readDefinitions, type Definitions } from './definitions.ts';
 import { seed, watchAll } from './registry.ts';
+import { Flows } from './flow.ts';
+import { Share } from './share.ts';
 import { createTelemetry } from './telemetry.ts';
+
+// little garbage is made here: V8 need not let 64 MB of it gather, which keeps what was read from sockets alive with it
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const config = z.object({
   MEADOW_NATS_URL: z.string().default('nats://127.0.0.1:4222'),
@@ -45,7 +53,7 @@ async function readSeeds(environment: string, path: string): Promise<Definitions
   return { clusters: read.clusters, problems: [...problems, ...gathered.problems, ...read.problems] };
 }
 
-await runService('collector', config, async ({ config, log, metrics, signal, readyWhen }) => {
+await runService('collector', config, async ({ config, log, version, metrics, signal, readyWhen }) => {
   const telemetry = createTelemetry(log, metrics);
   const collector = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   let missing: string | null = 'no connection to NATS';
@@ -58,6 +66,10 @@ await runService('collector', config, async ({ config, log, metrics, signal, rea
 
   await using bus = await openBus({ url: config.MEADOW_NATS_URL, name: `collector ${collector}`, signal, onNotice });
   readyWhen(() => (bus.connected ? missing : 'no connection to NATS'));
+  const flows = new Flows();
+  exposeFlow(metrics, () => flows.read());
+  const report = { id: `collector-${collector}`, service: 'collector', version, vitals: watchVitals() };
+  void reportService(bus, { ...report, facts: () => flows.facts(missing) }, signal);
   const buckets = await retry(
     async () => {
       await bus.events.ensure();
@@ -66,6 +78,8 @@ await runService('collector', config, async ({ config, log, metrics, signal, rea
         status: await bus.bucket<ClusterStatus>(BUCKETS.status, (value) => clusterStatus.parse(value), {
           ttlMs: STATUS_TTL_MS,
         }),
+        leases: await bus.bucket<LeaseRecord>(BUCKETS.leases, (value) => value as LeaseRecord),
+        heard: await bus.bucket<HeardRecord>(BUCKETS.heard, (value) => heardRecord.parse(value)),
       };
     },
     { signal, onRetry },
@@ -74,12 +88,31 @@ await runService('collector', config, async ({ config, log, metrics, signal, rea
   await tellInvalid(buckets.status, problems, collector);
   missing = null;
 
-  const deps = { collector, stream: bus.events, status: buckets.status, telemetry };
-  const watching = (): Promise<void> =>
-    watchAll(buckets.clusters, (cluster, ends) => watchCluster(cluster, deps, ends), signal);
-  await retry(watching, { signal, onRetry }).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-  });
+  await using members = await retry(() => joinMembers(bus, 'collector', collector, signal), { signal, onRetry });
+  const share = new Share(members, collector);
+  const { status, leases, heard } = buckets;
+  const deps = {
+    collector,
+    stream: bus.events,
+    requests: bus.requests,
+    status,
+    leases,
+    heard,
+    share,
+    telemetry,
+    flows,
+    ending: signal,
+  };
+  await watchAll(
+    buckets.clusters,
+    {
+      watch: (cluster, ends) => watchCluster(cluster, deps, ends),
+      onClusters: (names) => (share.clusters = names),
+      onDeleted: (name) => void heard.delete(name).catch(() => undefined),
+      onRetry,
+    },
+    signal,
+  );
 });
 
 /** A definition that does not fit is shown beside the others, so that it is found where people look. */

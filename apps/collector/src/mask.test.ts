@@ -16,6 +16,8 @@ test.each([
   [`Authorization: Bearer abc.def`, `Authorization: ***`],
   [`{'pin_secret': 1234}`, `{'pin_secret': ***}`],
   [`{'secret': 'cut off by Celery at its lim`, `{'secret': '***'`],
+  [`auth: password='hunter2', n=1`, `auth: ***, n=1`],
+  [`token:\n 'password': 'hunter2'}`, `token:\n '***'}`],
   [`redis://:s3cr3t@host:6379/0`, `redis://:***@host:6379/0`],
   [`('amqp://me:p@ss@host/vhost',)`, `('amqp://me:***@host/vhost',)`],
   [`('eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl',)`, `('***',)`],
@@ -36,6 +38,15 @@ test.each([
   `Traceback (most recent call last):\n  File "/app/keys.py", line 3, in get_token\nValueError: no`,
 ])('leaves %s as it is', (text) => {
   expect(mask(text)).toBe(text);
+});
+
+test('a value is masked as JSON and stays JSON', () => {
+  const value = { token: ['a'], pin_secret: 1234, big: 2n ** 70n, card: 4111111111111111, deep: [{ note: 'key=abc' }] };
+  const text = mask.json({ ...value, secret: null, 'amqp://u:pw@h': 1, text: '{"token": ["x"]}' });
+  expect(JSON.parse(text)).toEqual({
+    ...{ token: '***', pin_secret: '***', big: '1180591620717411303424', card: '***', deep: [{ note: 'key=***' }] },
+    ...{ secret: null, 'amqp://u:***@h': 1, text: '{"token": ***}' },
+  });
 });
 
 test('a policy can add keys, allow keys, or switch masking off', () => {

@@ -1,9 +1,19 @@
 import type { MaskingPolicy } from '@meadow/contract';
+import { createSuspicion } from './suspicion.ts';
 
 /** Hides secrets in one text: Python reprs, JSON, exception texts, tracebacks, URLs. Same text in, same text out. */
-export type Mask = (text: string) => string;
+export interface Mask {
+  (text: string): string;
+  /** A value as JSON text, with what telling keys hold, and secrets inside texts, hidden; always well-formed JSON. */
+  json(value: unknown): string;
+  /** False where the ASCII text in the bytes from `start` to `end` holds nothing to be hidden, which is cheap to tell. */
+  suspects(bytes: Uint8Array, start: number, end: number): boolean;
+}
 
 const BUILT_IN_KEYS = ['pass', 'secret', 'token', 'key', 'auth', 'dsn', 'credential'];
+
+/** What a URL and a token of three parts hold. */
+const MARKS = ['://', 'eyJ'];
 
 /** Words that hold one of the above and are no secret. Cut out of a key before it is judged: `author_token` still is one. */
 const HARMLESS =
@@ -20,6 +30,7 @@ const JWT = /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g;
 const KEY_CHAR = /[\w.$-]/;
 /** What stands between a key and its value. */
 const ASSIGNED = /['"]?\s*(?:=>|[:=])\s*/y;
+const SPACE = /\s*/y;
 const AUTHORITY_END = /[\s/?#'"]/;
 const LONGEST_AUTHORITY = 1_000;
 /** What may follow a bare value. */
@@ -29,22 +40,48 @@ const NO_SECRET = /^(?:None|null|True|False|true|false|''|""|b''|\(\)|\[\]|\{\}|
 
 /** @returns the mask of a policy; the identity when it is switched off. */
 export function createMask(policy: MaskingPolicy): Mask {
-  if (!policy.enabled) return (text) => text;
+  if (!policy.enabled) {
+    const json = (value: unknown): string => stringify(value);
+    return Object.assign((text: string) => text, { json, suspects: () => false });
+  }
+  const suspects = createSuspicion([...BUILT_IN_KEYS, ...policy.extraKeys, ...MARKS]);
   const words = [...BUILT_IN_KEYS, ...policy.extraKeys].map(escapeRegExp).join('|');
   const allowed = new Set(policy.allowKeys.map((key) => key.toLowerCase()));
   const secretWord = new RegExp(words, 'i');
   const everySecretWord = new RegExp(words, 'gi');
   // one cheap look decides for nearly every text that there is nothing to do
-  const suspicious = new RegExp(`${words}|://|eyJ|\\d(?:[ -]?\\d){12}`, 'i');
+  const suspicious = new RegExp(`${words}|${MARKS.join('|')}|\\d(?:[ -]?\\d){12}`, 'i');
   const isSecretKey = (key: string): boolean =>
     !allowed.has(key.toLowerCase()) && !EXCEPTION_NAME.test(key) && secretWord.test(key.replace(HARMLESS, ''));
 
-  return (text) => {
+  const maskText = (text: string): string => {
     if (!suspicious.test(text)) return text;
     return maskUserInfo(maskKeyed(text, everySecretWord, isSecretKey))
       .replace(JWT, MASKED)
       .replace(CARD, (digits) => (isCardNumber(digits) ? MASKED : digits));
   };
+  const maskValue = (value: unknown): unknown => {
+    if (typeof value === 'string') return maskText(value);
+    if (typeof value === 'number') return maskNumber(value, maskText);
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map(maskValue);
+    const entries = Object.entries(value).map(([key, item]) => {
+      const hidden = isSecretKey(key) && !NO_SECRET.test(stringify(item));
+      return [maskText(key), hidden ? MASKED : maskValue(item)];
+    });
+    return Object.fromEntries(entries) as unknown;
+  };
+  return Object.assign(maskText, { json: (value: unknown) => stringify(maskValue(value)), suspects });
+}
+
+/** A card number may be written as a number. */
+function maskNumber(value: number, mask: (text: string) => string): unknown {
+  return mask(String(value)) === MASKED ? MASKED : value;
+}
+
+/** JSON, with integers that only Python can hold as text. */
+function stringify(value: unknown): string {
+  return JSON.stringify(value, (_, item: unknown) => (typeof item === 'bigint' ? item.toString() : item));
 }
 
 function maskKeyed(text: string, words: RegExp, isSecretKey: (key: string) => boolean): string {
@@ -90,8 +127,24 @@ function maskUserInfo(text: string): string {
   return copied === 0 ? text : masked + text.slice(copied);
 }
 
-/** Where the value that starts at `start` ends. In doubt later rather than earlier: hiding too much leaks nothing. */
+/**
+ * Where the value that starts at `start` ends. In doubt later rather than earlier: hiding too much leaks nothing. What is
+ * followed by a value of its own was no value but a key (`auth: password='x'`), so that one is hidden too.
+ */
 function valueEnd(text: string, start: number): number {
+  let end = oneValueEnd(text, start);
+  for (;;) {
+    const next = end > start && /[:=]/.test(text[end - 1] ?? '') ? SPACE : ASSIGNED;
+    next.lastIndex = end;
+    const between = next.exec(text);
+    if (between === null) return end;
+    const further = oneValueEnd(text, end + between[0].length);
+    if (further === end) return end;
+    end = further;
+  }
+}
+
+function oneValueEnd(text: string, start: number): number {
   const prefix = /^[bru]{0,2}(?=['"])/i.exec(text.slice(start, start + 3))?.[0].length ?? 0;
   const first = text[start + prefix];
   if (first === "'" || first === '"') return stringEnd(text, start + prefix);

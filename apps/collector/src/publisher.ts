@@ -1,7 +1,8 @@
-import { batchSubject, type BatchKind } from '@meadow/contract';
+import { batchSubject, PARTITIONS, TaskEventWriter, type BatchKind } from '@meadow/contract';
 import type { EventStream } from '@meadow/bus';
 import { BusError } from '@meadow/bus';
 import { retry } from '@meadow/runtime';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Called when everything that a round held is on disk in JetStream. */
@@ -18,38 +19,59 @@ export interface PublisherOptions {
   readonly onLost: (events: number, error: BusError) => void;
 }
 
-/** A message on NATS stays well below the usual 1 MB limit of a server. Bytes. */
+/** A message on NATS is closed at this size, and a row that would pass the second begins the next. A server's limit is 1 MB. */
 const MESSAGE_BYTES = 512_000;
-/** A round is published when it holds this much, or this long after its first event. */
-const ROUND_EVENTS = 4_000;
+const LONGEST_MESSAGE_BYTES = 900_000;
+/** A round is published when it holds this much. */
+const ROUND_EVENTS = 6_000;
 const ROUND_BYTES = 2_000_000;
-const ROUND_WAIT_MS = 20;
-/** Rounds on their way at a time. With the open one this bounds the memory of a cluster: about 10 MB of lines. */
-const ROUNDS_IN_FLIGHT = 3;
+/** … or so long after its first event: messages cost NATS more than bytes do, so a busy cluster's rounds wait longer. */
+const ROUND_WAIT_MS = 15;
+const BUSY_WAIT_MS = 50;
+/** A round with so many events at its first look is a busy cluster's: 5,000 a second. */
+const BUSY_EVENTS = 75;
+/** Rounds on their way at a time. With the open one this bounds the memory of a cluster: about 10 MB of rows. */
+export const ROUNDS_IN_FLIGHT = 3;
+/** Memory of published batches that is kept for the next. */
+const SPARE_WRITERS = ROUNDS_IN_FLIGHT * PARTITIONS;
 
-interface Chunk {
+/** What one message will hold. */
+interface Batch {
   readonly kind: BatchKind;
   readonly partition: number;
-  lines: string;
+  readonly count: number;
+  readonly data: Buffer;
+  /** Whose memory `data` is. */
+  readonly writer: TaskEventWriter | null;
+}
+
+interface Lines {
+  text: string;
   count: number;
 }
 
 /**
- * Gathers lines into rounds and publishes each round's batches, one a kind and partition. Rounds settle in the order in
- * which they began, each only when all of its batches are on disk.
+ * Gathers rows and lines into rounds and publishes each round's batches, one a kind and partition. Rounds settle in the
+ * order in which they began, each only when all of its batches are on disk.
  *
  * open → publishing → published → settled. `room()` waits while three rounds are publishing: that is the back-pressure.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
-  #chunks = new Map<string, Chunk>();
-  #full: Chunk[] = [];
+  #tasks: (TaskEventWriter | null)[] = new Array<null>(PARTITIONS).fill(null);
+  #lines = new Map<BatchKind, Lines>();
+  #full: Batch[] = [];
+  readonly #spare: TaskEventWriter[] = [];
   #events = 0;
-  #characters = 0;
+  #bytes = 0;
   #settles: Settle[] = [];
   #timer: NodeJS.Timeout | null = null;
+  /** Part of each message's id: a cluster that comes back to this collector begins with round 0 again. */
+  readonly #run = randomUUID().slice(0, 8);
   #round = 0;
   readonly #inFlight = new Set<Promise<void>>();
+  /** The last batch of each subject. */
+  readonly #last = new Map<string, Promise<void>>();
   #lastSettled: Promise<void> = Promise.resolve();
 
   constructor(options: PublisherOptions) {
@@ -61,22 +83,32 @@ export class Publisher {
     return this.#inFlight.size;
   }
 
-  add(kind: BatchKind, partition: number, line: string): void {
-    const key = kind === 'task' ? `task${partition}` : kind;
-    let chunk = this.#chunks.get(key);
-    if (chunk === undefined) {
-      chunk = { kind, partition, lines: '', count: 0 };
-      this.#chunks.set(key, chunk);
+  /** Adds one event of a task, by whatever appends its row: it is called once more when the batch had no room. */
+  addTask(partition: number, append: (rows: TaskEventWriter) => boolean): void {
+    let rows = this.#rowsOf(partition);
+    let before = rows.length;
+    if (!append(rows)) {
+      this.#close(partition, rows);
+      rows = this.#rowsOf(partition);
+      before = 0;
+      append(rows);
     }
-    chunk.lines += line;
-    chunk.count++;
-    this.#events++;
-    this.#characters += line.length;
-    if (chunk.lines.length >= MESSAGE_BYTES) {
-      this.#full.push(chunk);
-      this.#chunks.delete(key);
+    this.#added(rows.length - before);
+    if (rows.length >= MESSAGE_BYTES) this.#close(partition, rows);
+  }
+
+  /** Adds one JSON line, newline included. */
+  add(kind: Exclude<BatchKind, 'task'>, line: string): void {
+    const lines = this.#lines.get(kind) ?? { text: '', count: 0 };
+    lines.text += line;
+    lines.count++;
+    this.#added(line.length);
+    if (lines.text.length < MESSAGE_BYTES) {
+      this.#lines.set(kind, lines);
+    } else {
+      this.#full.push(batchOf(kind, lines));
+      this.#lines.delete(kind);
     }
-    this.#timer ??= setTimeout(() => this.flush(), ROUND_WAIT_MS);
   }
 
   /** Calls `settle` when everything added so far is on disk. */
@@ -87,7 +119,7 @@ export class Publisher {
 
   /** Publishes the open round if it is big enough, and waits while too many are on their way. */
   async room(): Promise<void> {
-    if (this.#events >= ROUND_EVENTS || this.#characters >= ROUND_BYTES) this.flush();
+    if (this.#events >= ROUND_EVENTS || this.#bytes >= ROUND_BYTES) this.flush();
     while (this.#inFlight.size >= ROUNDS_IN_FLIGHT) await Promise.race(this.#inFlight);
   }
 
@@ -100,15 +132,19 @@ export class Publisher {
       this.#timer = setTimeout(() => this.flush(), ROUND_WAIT_MS);
       return;
     }
-    const chunks = [...this.#full, ...this.#chunks.values()];
+    this.#tasks.forEach((rows, partition) => {
+      if (rows !== null) this.#close(partition, rows);
+    });
+    for (const [kind, lines] of this.#lines) this.#full.push(batchOf(kind, lines));
+    this.#lines.clear();
+    const batches = this.#full;
     const settles = this.#settles;
     this.#full = [];
-    this.#chunks = new Map();
     this.#events = 0;
-    this.#characters = 0;
+    this.#bytes = 0;
     this.#settles = [];
     const round = this.#round++;
-    const published = Promise.all(chunks.map((chunk, index) => this.#publish(chunk, `${round}.${index}`)));
+    const published = Promise.all(batches.map((batch, index) => this.#inOrder(batch, `${round}.${index}`)));
     const before = this.#lastSettled;
     const settled = (async () => {
       await published;
@@ -134,23 +170,60 @@ export class Publisher {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  async #publish(chunk: Chunk, id: string): Promise<void> {
+  #rowsOf(partition: number): TaskEventWriter {
+    return (this.#tasks[partition] ??=
+      this.#spare.pop() ?? new TaskEventWriter({ maxBytes: LONGEST_MESSAGE_BYTES, initialBytes: 16_384 }));
+  }
+
+  #close(partition: number, writer: TaskEventWriter): void {
+    this.#full.push({ kind: 'task', partition, count: writer.count, data: writer.bytes(), writer });
+    this.#tasks[partition] = null;
+  }
+
+  #added(bytes: number): void {
+    this.#events++;
+    this.#bytes += bytes;
+    this.#timer ??= setTimeout(() => this.#look(), ROUND_WAIT_MS);
+  }
+
+  #look(): void {
+    if (this.#events < BUSY_EVENTS) this.flush();
+    else this.#timer = setTimeout(() => this.flush(), BUSY_WAIT_MS - ROUND_WAIT_MS);
+  }
+
+  /** A batch that is tried again must not be overtaken by the next of its subject: tasks would start before they are sent. */
+  #inOrder(batch: Batch, id: string): Promise<void> {
+    const subject = batchSubject(batch.kind, this.#options.cluster, batch.partition);
+    const before = this.#last.get(subject) ?? Promise.resolve();
+    const published = before.then(() => this.#publish(subject, batch, id));
+    this.#last.set(subject, published);
+    return published;
+  }
+
+  async #publish(subject: string, batch: Batch, id: string): Promise<void> {
     const { cluster, collector, stream, signal, onPublished, onRetry, onLost } = this.#options;
-    const data = Buffer.from(chunk.lines);
-    const subject = batchSubject(chunk.kind, cluster, chunk.partition);
-    const batch = { id: `${collector}.${cluster}.${id}`, count: chunk.count, collector };
+    const { count, data, writer } = batch;
+    const about = { id: `${collector}.${cluster}.${this.#run}.${id}`, count, collector };
     try {
-      await retry(() => stream.publish(subject, data, batch), {
+      await retry(() => stream.publish(subject, data, about), {
         signal,
         onRetry,
         retryable: (error) => !(error instanceof BusError && error.code === 'BUS_REJECTED'),
         maxWaitMs: 2_000,
       });
-      onPublished(chunk.count, data.length);
+      onPublished(count, data.length);
     } catch (error) {
       // refused for good: one batch is lost, loudly, and the rest goes on
-      if (error instanceof BusError && error.code === 'BUS_REJECTED') onLost(chunk.count, error);
+      if (error instanceof BusError && error.code === 'BUS_REJECTED') onLost(count, error);
       else throw error;
     }
+    if (writer !== null && this.#spare.length < SPARE_WRITERS) {
+      writer.reset();
+      this.#spare.push(writer);
+    }
   }
+}
+
+function batchOf(kind: BatchKind, { text, count }: Lines): Batch {
+  return { kind, partition: 0, count, data: Buffer.from(text), writer: null };
 }

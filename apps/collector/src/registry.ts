@@ -1,8 +1,9 @@
 import type { Bucket } from '@meadow/bus';
 import type { ClusterDefinition } from '@meadow/contract';
+import { retry } from '@meadow/runtime';
 
 /** Starts watching a cluster; the returned promise ends when `signal` is aborted. It never rejects. */
-export type Watch = (definition: ClusterDefinition, signal: AbortSignal) => Promise<void>;
+type Watch = (definition: ClusterDefinition, signal: AbortSignal) => Promise<void>;
 
 interface Watched {
   readonly definition: string;
@@ -26,11 +27,25 @@ export async function seed(bucket: Bucket<ClusterDefinition>, clusters: readonly
   for (const [name, { source }] of known) if (source === 'seed') await bucket.delete(name);
 }
 
+export interface Watching {
+  readonly watch: Watch;
+  /** Told the names of all clusters whenever they change, and not before all of those that are there are known. */
+  readonly onClusters: (names: readonly string[]) => void;
+  /** A cluster is gone for good, and no longer watched. */
+  readonly onDeleted: (name: string) => void;
+  /** The bucket cannot be followed: the clusters go on as they are. */
+  readonly onRetry: (error: unknown, waitMs: number) => void;
+}
+
 /**
  * Watches every cluster that the bucket names, each in a loop of its own, until `signal` is aborted: a definition that is
  * added starts one, one that is changed restarts it, one that is deleted stops it. Clusters never wait for one another.
  */
-export async function watchAll(bucket: Bucket<ClusterDefinition>, watch: Watch, signal: AbortSignal): Promise<void> {
+export async function watchAll(
+  bucket: Bucket<ClusterDefinition>,
+  { watch, onClusters, onDeleted, onRetry }: Watching,
+  signal: AbortSignal,
+): Promise<void> {
   const watched = new Map<string, Watched>();
   const start = (definition: ClusterDefinition, after: Promise<void>): void => {
     const stop = new AbortController();
@@ -38,18 +53,37 @@ export async function watchAll(bucket: Bucket<ClusterDefinition>, watch: Watch, 
     const ended = after.then(() => (ends.aborted ? undefined : watch(definition, ends)));
     watched.set(definition.name, { definition: JSON.stringify(definition), stop, ended });
   };
-  try {
+  const remove = (name: string): void => {
+    const running = watched.get(name);
+    running?.stop.abort();
+    watched.delete(name);
+    void running?.ended.then(() => onDeleted(name));
+  };
+  const follow = async (): Promise<void> => {
+    const seen = new Set<string>();
+    let complete = false;
     for await (const change of bucket.watch(signal)) {
-      if (change.kind === 'caught-up') continue;
-      const running = watched.get(change.key);
-      if (change.kind === 'deleted') {
-        running?.stop.abort();
-        watched.delete(change.key);
-      } else if (running?.definition !== JSON.stringify(change.value)) {
+      if (change.kind === 'put') {
+        seen.add(change.key);
+        const running = watched.get(change.key);
+        if (running?.definition === JSON.stringify(change.value)) continue;
         running?.stop.abort();
         start(change.value, running?.ended ?? Promise.resolve());
+      } else if (change.kind === 'deleted') {
+        remove(change.key);
+      } else {
+        complete = true;
+        // what was deleted while nobody followed
+        for (const name of watched.keys()) if (!seen.has(name)) remove(name);
       }
+      if (complete) onClusters([...watched.keys()]);
     }
+    if (!signal.aborted) throw new Error('the watch of the clusters ended');
+  };
+  try {
+    await retry(follow, { signal, onRetry });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     for (const { stop } of watched.values()) stop.abort();
     await Promise.all([...watched.values()].map(({ ended }) => ended));

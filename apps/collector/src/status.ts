@@ -1,22 +1,29 @@
 import type { Bucket } from '@meadow/bus';
-import type { ClusterStatus } from '@meadow/contract';
+import type { ClusterStatus, ResultsStatus } from '@meadow/contract';
 
 /** How often each cluster's status is told while nothing changes. A report older than three of these is stale. */
 const REPORT_INTERVAL_MS = 5_000;
 
-type Facts = Omit<ClusterStatus, 'reportedAt'>;
+type Facts = Omit<ClusterStatus, 'reportedAt' | 'standby'>;
 
 /**
- * What this collector tells of one cluster, for pages and people. Changes of state are told at once, counters every few
+ * What the collector that holds a cluster tells of it, for pages and people. Changes of state are told at once, counters every few
  * seconds; a report that cannot be delivered is simply followed by the next.
  */
-export class StatusReport {
+export class StatusReport implements Disposable {
   readonly #bucket: Bucket<ClusterStatus>;
   #facts: Facts;
+  readonly #standby: () => string | null;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(bucket: Bucket<ClusterStatus>, facts: Pick<Facts, 'cluster' | 'collector' | 'endpoint' | 'transport'>) {
+  /** @param standby asked for each report: who could take over without a gap */
+  constructor(
+    bucket: Bucket<ClusterStatus>,
+    facts: Pick<Facts, 'cluster' | 'collector' | 'endpoint' | 'transport'>,
+    standby: () => string | null,
+  ) {
     this.#bucket = bucket;
+    this.#standby = standby;
     this.#facts = {
       ...facts,
       state: 'connecting',
@@ -52,11 +59,17 @@ export class StatusReport {
     if (added.lastEventAt !== undefined) facts.lastEventAt = added.lastEventAt;
   }
 
-  close(): void {
+  /** How results are read; told with the next report. */
+  results(results: ResultsStatus | null): void {
+    this.#facts.results = results;
+  }
+
+  [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
 
   #send(): void {
-    this.#bucket.put(this.#facts.cluster, { ...this.#facts, reportedAt: Date.now() / 1000 }).catch(() => undefined);
+    const report = { ...this.#facts, standby: this.#standby(), reportedAt: Date.now() / 1000 };
+    this.#bucket.put(report.cluster, report).catch(() => undefined);
   }
 }

@@ -1,19 +1,29 @@
 import { describeError, type Logger } from '@meadow/runtime';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { LossFigures } from './loss.ts';
 
 /** Every fact about the collector that an operator may want: one function each, log and metric together. */
 export interface Telemetry {
   badDefinition(message: string): void;
   watching(cluster: string, endpoint: string): void;
   forgotten(cluster: string): void;
+  standingBy(cluster: string): void;
+  holding(cluster: string): void;
+  released(cluster: string): void;
   connected(cluster: string): void;
   failed(cluster: string, code: string, message: string): void;
-  received(cluster: string, messages: number, events: number): void;
+  received(cluster: string, messages: number, events: number, bytes: number): void;
+  /** Totals since the cluster is held. */
+  unheard(cluster: string, figures: LossFigures): void;
   undecodable(cluster: string, code: string): void;
   gap(cluster: string, reason: string, seconds: number, estimatedEvents: number | null): void;
   published(cluster: string, events: number, bytes: number): void;
   held(cluster: string, error: unknown, waitMs: number): void;
   lost(cluster: string, events: number, error: unknown): void;
+  results(cluster: string, count: number): void;
+  resultUnreadable(cluster: string, code: string): void;
+  resultsDropped(cluster: string, count: number): void;
+  resultsState(cluster: string, state: string, detail: string): void;
   lag(cluster: string, seconds: number): void;
 }
 
@@ -22,6 +32,7 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> =>
     new Counter({ name: `meadow_collector_${name}`, help, labelNames, registers });
   const messages = counter('messages_total', 'messages taken from the broker', ['cluster']);
+  const taken = counter('received_bytes_total', 'bytes taken from the broker', ['cluster']);
   const events = counter('events_total', 'events decoded', ['cluster']);
   const undecodable = counter('undecodable_total', 'messages or events kept aside as poison', ['cluster', 'code']);
   const published = counter('published_events_total', 'events on disk in NATS', ['cluster']);
@@ -29,10 +40,31 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
   const lost = counter('lost_events_total', 'events that NATS refused for good', ['cluster']);
   const gaps = counter('gaps_total', 'spans in which events may have been missed', ['cluster', 'reason']);
   const gapSeconds = counter('gap_seconds_total', 'length of those spans', ['cluster', 'reason']);
+  const results = counter('results_total', 'results taken from the result backend', ['cluster']);
+  const unreadable = counter('results_unreadable_total', 'results that cannot be read', ['cluster', 'code']);
+  const dropped = counter('results_dropped_total', 'results that came faster than they were taken', ['cluster']);
   const retries = counter('publish_retries_total', 'publishes tried again', ['cluster']);
   const up = new Gauge({
     name: 'meadow_collector_connected',
     help: '1 while the broker is heard',
+    labelNames: ['cluster'],
+    registers,
+  });
+  const held = new Gauge({
+    name: 'meadow_collector_held',
+    help: '1 while this collector publishes the cluster, 0 while it stands by',
+    labelNames: ['cluster'],
+    registers,
+  });
+  const missed = new Gauge({
+    name: 'meadow_collector_missed_heartbeats',
+    help: 'heartbeats that should have come while the cluster is held: lost, or never sent by a blocked worker',
+    labelNames: ['cluster'],
+    registers,
+  });
+  const holes = new Gauge({
+    name: 'meadow_collector_clock_holes',
+    help: 'at most so many events of workers with a steady clock were never heard while the cluster is held',
     labelNames: ['cluster'],
     registers,
   });
@@ -51,7 +83,27 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
       told.delete(cluster);
       up.remove({ cluster });
       lag.remove({ cluster });
+      held.remove({ cluster });
       log.info({ cluster }, 'no longer watched');
+    },
+    standingBy: (cluster) => {
+      held.set({ cluster }, 0);
+      log.info({ cluster }, 'standing by');
+    },
+    holding: (cluster) => {
+      held.set({ cluster }, 1);
+      log.info({ cluster }, 'holding');
+    },
+    unheard: (cluster, { missedHeartbeats, clockHoles }) => {
+      missed.set({ cluster }, missedHeartbeats);
+      if (clockHoles !== null) holes.set({ cluster }, clockHoles);
+    },
+    released: (cluster) => {
+      missed.remove({ cluster });
+      holes.remove({ cluster });
+      held.remove({ cluster });
+      lag.remove({ cluster });
+      log.info({ cluster }, 'released');
     },
     connected: (cluster) => {
       told.delete(cluster);
@@ -64,7 +116,8 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
       told.set(cluster, code);
       log.warn({ cluster, code }, message);
     },
-    received: (cluster, messageCount, eventCount) => {
+    received: (cluster, messageCount, eventCount, byteCount) => {
+      taken.inc({ cluster }, byteCount);
       messages.inc({ cluster }, messageCount);
       events.inc({ cluster }, eventCount);
     },
@@ -85,6 +138,16 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
     lost: (cluster, count, error) => {
       lost.inc({ cluster }, count);
       log.error({ cluster, events: count, error: describeError(error) }, 'NATS refused a batch for good');
+    },
+    results: (cluster, count) => results.inc({ cluster }, count),
+    resultUnreadable: (cluster, code) => unreadable.inc({ cluster, code }),
+    resultsDropped: (cluster, count) => {
+      dropped.inc({ cluster }, count);
+      log.warn({ cluster, count }, 'results came faster than they were taken; asked for where an end is missing');
+    },
+    resultsState: (cluster, state, detail) => {
+      if (state === 'failed' || state === 'unreadable') log.warn({ cluster, state, detail }, 'results are not read');
+      else log.info({ cluster, state }, 'result backend');
     },
     lag: (cluster, seconds) => lag.set({ cluster }, seconds),
   };

@@ -3,6 +3,7 @@ import {
   BUCKETS,
   clusterDefinition,
   clusterStatus,
+  TaskEventReader,
   type ClusterDefinition,
   type ClusterStatus,
 } from '@meadow/contract';
@@ -78,18 +79,24 @@ async function connected(cluster: string): Promise<void> {
   });
 }
 
-/** Every line published for a cluster since `fromSeq`, once `count` of them are there. */
+/** Every row or line published for a cluster since `fromSeq`, once `count` of them are there. */
 async function lines(
   cluster: string,
   fromSeq: number,
   count: number,
 ): Promise<{ batch: StoredBatch; line: Record<string, unknown> }[]> {
   const found: { batch: StoredBatch; line: Record<string, unknown> }[] = [];
+  const reader = new TaskEventReader();
   const stop = AbortSignal.timeout(10_000);
   for await (const batch of bus.events.read(fromSeq, stop)) {
     if (batch.cluster !== cluster) continue;
-    for (const text of Buffer.from(batch.data).toString().split('\n')) {
-      if (text !== '') found.push({ batch, line: JSON.parse(text) as Record<string, unknown> });
+    if (batch.kind === 'task') {
+      reader.begin(batch.data);
+      while (reader.next())
+        found.push({ batch, line: { row: reader.data.toString('utf8', reader.frame, reader.frameEnd) } });
+    } else {
+      const texts = Buffer.from(batch.data).toString().split('\n').slice(0, -1);
+      found.push(...texts.map((text) => ({ batch, line: JSON.parse(text) as Record<string, unknown> })));
     }
     if (found.length >= count) break;
   }

@@ -138,7 +138,9 @@ function createHandler(engine: Engine, options: HandlerOptions) {
 function asException(error: unknown): ClickHouseException {
   if (error instanceof ClickHouseException) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return exception(1002, message, { cause: error });
+  // a body that is spooled to a full disk is not at fault itself: the same insert works once there is room
+  const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC';
+  return exception(full ? 243 : 1002, message, { cause: error });
 }
 
 /**

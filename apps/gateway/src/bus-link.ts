@@ -1,4 +1,4 @@
-import type { BusState } from '@meadow/api';
+import type { BusState, StreamInfo } from '@meadow/api';
 import { BusError, openBus, type Bus, type BusNotice } from '@meadow/bus';
 import type { Telemetry } from './telemetry.ts';
 
@@ -32,9 +32,12 @@ export class BusLink implements BusState, AsyncDisposable {
     return this.bus === null ? this.#lastError : null;
   }
 
-  async pendingMessages(): Promise<number | null> {
+  async stream(): Promise<StreamInfo | null> {
     try {
-      return (await this.bus?.events.state())?.messages ?? null;
+      const state = await this.bus?.events.state();
+      if (state === undefined) return null;
+      const { messages, bytes, maxBytes, firstAt } = state;
+      return { messages, bytes, maxBytes, oldestAt: firstAt };
     } catch (error) {
       // without the stream no collector has started yet; without NATS `problem` tells
       if (error instanceof BusError) return null;

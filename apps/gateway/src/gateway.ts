@@ -1,11 +1,16 @@
 import { ApiError } from '@meadow/api';
-import type { Logger } from '@meadow/runtime';
+import { reportService } from '@meadow/bus';
+import { workerPool, type ServiceFacts } from '@meadow/contract';
+import { exposeFlow, watchVitals, type Logger } from '@meadow/runtime';
 import type { Store } from '@meadow/store';
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Registry } from 'prom-client';
 import { BusLink } from './bus-link.ts';
 import { isBuilt } from './dashboard.ts';
-import { LiveHub } from './live-feed.ts';
+import { ClusterDoctor } from './doctor.ts';
+import { LiveHub, MAX_VIEWERS } from './live-feed.ts';
 import { StoreQuestions } from './questions.ts';
 import { BucketRegistry } from './registry.ts';
 import { openServer, type GatewayServer } from './server.ts';
@@ -33,7 +38,8 @@ export async function openGateway(options: GatewayOptions): Promise<GatewayServe
   await using cleanUp = new AsyncDisposableStack();
   const stop = new AbortController();
 
-  const registry = new BucketRegistry(telemetry);
+  const registry = new BucketRegistry(telemetry, now);
+  const id = `gateway-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const live: LiveHub = new LiveHub({
     source: () => {
       const { bus } = link;
@@ -42,20 +48,36 @@ export async function openGateway(options: GatewayOptions): Promise<GatewayServe
     telemetry,
     now,
   });
+  const facts = (): ServiceFacts => ({
+    missing: link.problem(),
+    hops: [],
+    buffers: [{ name: 'live views', cluster: '', used: live.viewers, bound: MAX_VIEWERS, unit: 'items' }],
+    brokers: [],
+    stored_until: null,
+  });
   const link: BusLink = new BusLink({
     url: options.natsUrl,
     telemetry,
     onLost: () =>
       live.interrupt(new ApiError('BUS_UNAVAILABLE', 'connection to NATS lost: live views resume when it is back')),
-    onOpen: (bus) => void registry.follow(bus, stop.signal),
+    onOpen: (bus) => {
+      void registry.follow(bus, stop.signal);
+      const told = { id, service: 'gateway', version: options.version, vitals: watchVitals(), facts };
+      void reportService(bus, told, stop.signal);
+    },
   });
+  exposeFlow(options.metrics, facts);
   cleanUp.use(link);
   // before the connection goes, so that the watches end because they are told to
   cleanUp.defer(() => stop.abort());
-  const questions = new StoreQuestions(options.store, telemetry, now);
+  const questions = new StoreQuestions(options.store, telemetry, now, (cluster, worker) =>
+    workerPool(worker, registry.poolRules(cluster)),
+  );
+
+  const doctor = new ClusterDoctor({ requests: () => link.bus?.requests ?? null, clusters: registry, questions });
 
   const server = await openServer({
-    ports: { questions, live, clusters: registry, bus: link, version: options.version, startedAt: now(), now },
+    ports: { questions, live, clusters: registry, bus: link, doctor, version: options.version, startedAt: now(), now },
     host: options.host,
     port: options.port,
     dashboardDir,

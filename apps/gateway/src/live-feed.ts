@@ -8,7 +8,7 @@ import { Topics, Viewer, type OpenSubject } from './topic.ts';
 /** Least time between two messages to one browser: several clusters' rows travel together. */
 const MESSAGE_GAP_MS = 100;
 /** Each browser tab holds one or two streams; past this, new ones are turned away rather than all slowed down. */
-const MAX_VIEWERS = 2_000;
+export const MAX_VIEWERS = 2_000;
 
 const TASKS: RowIdentity<TaskListRow> = {
   keyOf: (row) => `${row.cluster}\n${row.task_id}`,

@@ -1,6 +1,5 @@
 import { openStore } from '@meadow/store';
 import { portNumber, runService } from '@meadow/runtime';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { openGateway } from './gateway.ts';
@@ -17,10 +16,7 @@ const config = z.object({
   MEADOW_DASHBOARD_DIR: z.string().default(fileURLToPath(new URL('../../dashboard/dist', import.meta.url))),
 });
 
-const packageJson = z.object({ version: z.string() });
-
-await runService('gateway', config, async ({ config, log, metrics, signal, readyWhen }) => {
-  const { version } = packageJson.parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')));
+await runService('gateway', config, async ({ config, log, version, metrics, signal, readyWhen }) => {
   await using store = openStore({
     url: config.MEADOW_CLICKHOUSE_URL,
     username: config.MEADOW_CLICKHOUSE_USER,

@@ -1,6 +1,7 @@
 import {
   rangeSeconds,
   spanOf,
+  type ClusterLoss,
   type ClusterSummary,
   type Facets,
   type Overview,
@@ -8,22 +9,28 @@ import {
   type Questions,
   type SpanQuestion,
   type StoreInfo,
+  type StoreLoad,
   type TaskPage,
   type TaskQuestion,
   type TasksQuestion,
+  type WorkerDetail,
   type WorkerLine,
+  type WorkerQuestion,
 } from '@meadow/api';
 import { TASK_STATES, type GapRecord, type PoisonRecord, type TaskEventRow, type TaskRow } from '@meadow/contract';
 import {
   clusterSummaries,
   dbInfo,
   ingestGaps,
+  ingestLoss,
   overview,
   ping,
   poisonList,
+  storeLoad,
   taskDetail,
   taskEvents,
   taskList,
+  workerHistory,
   workerList,
   type Store,
 } from '@meadow/store';
@@ -44,23 +51,34 @@ export class StoreQuestions implements Questions {
   readonly #store: Store;
   readonly #telemetry: Telemetry;
   readonly #now: () => number;
+  readonly #poolOf: (cluster: string, worker: string) => string;
   readonly #shared = new SharedAnswers();
 
-  /** @param now Unix seconds */
-  constructor(store: Store, telemetry: Telemetry, now: () => number) {
+  /**
+   * @param now Unix seconds
+   * @param poolOf by the rules of the worker's cluster
+   */
+  constructor(
+    store: Store,
+    telemetry: Telemetry,
+    now: () => number,
+    poolOf: (cluster: string, worker: string) => string,
+  ) {
     this.#store = store;
     this.#telemetry = telemetry;
     this.#now = now;
+    this.#poolOf = poolOf;
   }
 
   overview({ cluster, range }: RangeQuestion): Promise<Overview> {
     return this.#ask('overview', `${cluster ?? ''} ${range}`, KEEP_MS, async () => {
       const { from, to, bucketSeconds } = spanOf(range, this.#now());
       const options = { timeoutMs: ASK_TIMEOUT_MS };
-      const [now, before, gaps, summaries] = await Promise.all([
+      const [now, before, gaps, loss, summaries] = await Promise.all([
         overview(this.#store, { cluster, from, to, bucketSeconds }, options),
         overview(this.#store, { cluster, from: from - (to - from), to: from, bucketSeconds, top: 1 }, options),
         ingestGaps(this.#store, { cluster, from, to, limit: 100 }, options),
+        ingestLoss(this.#store, { cluster, from, to, bucketSeconds }, options),
         this.clusterSummaries(),
       ]);
       const { counts, runtime, wait, states, series, failing } = now;
@@ -82,6 +100,7 @@ export class StoreQuestions implements Questions {
         previous,
         running,
         gaps,
+        loss,
       };
     });
   }
@@ -126,9 +145,23 @@ export class StoreQuestions implements Questions {
   }
 
   workers({ cluster }: { readonly cluster?: string | undefined }): Promise<readonly WorkerLine[]> {
-    return this.#ask('workers', cluster ?? '', KEEP_MS, () =>
-      workerList(this.#store, { cluster, now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS }),
-    );
+    return this.#ask('workers', cluster ?? '', KEEP_MS, async () => {
+      const rows = await workerList(this.#store, { cluster, now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS });
+      // of workers that never said a word of themselves the store knows no pool
+      return rows.map((row) => (row.pool === '' ? { ...row, pool: this.#poolOf(row.cluster, row.worker) } : row));
+    });
+  }
+
+  async worker({ cluster, worker, range }: WorkerQuestion, signal: AbortSignal): Promise<WorkerDetail | null> {
+    const span = spanOf(range, this.#now());
+    const [rows, history] = await Promise.all([
+      this.workers({ cluster }),
+      this.#try('worker history', () =>
+        workerHistory(this.#store, { cluster, worker, ...span }, { signal, timeoutMs: ASK_TIMEOUT_MS }),
+      ),
+    ]);
+    const row = rows.find((each) => each.worker === worker);
+    return row === undefined ? null : { worker: row, ...span, ...history };
   }
 
   gaps(question: SpanQuestion, signal: AbortSignal): Promise<readonly GapRecord[]> {
@@ -139,10 +172,20 @@ export class StoreQuestions implements Questions {
     return this.#try('poison', () => poisonList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
   }
 
-  info(): Promise<StoreInfo> {
+  loss({ cluster, range }: RangeQuestion): Promise<readonly ClusterLoss[]> {
+    return this.#ask('loss', `${cluster ?? ''} ${range}`, KEEP_MS, () =>
+      ingestLoss(this.#store, { cluster, ...spanOf(range, this.#now()) }, { timeoutMs: ASK_TIMEOUT_MS }),
+    );
+  }
+
+  info(): Promise<StoreInfo & { readonly load: StoreLoad | null }> {
     return this.#ask('info', '', KEEP_MS, async () => {
-      const { version, rows, bytes, tables } = await dbInfo(this.#store, { timeoutMs: STATUS_TIMEOUT_MS });
-      return { version, rows, bytes, tables };
+      const options = { timeoutMs: STATUS_TIMEOUT_MS };
+      const [{ version, rows, bytes, tables }, load] = await Promise.all([
+        dbInfo(this.#store, options),
+        storeLoad(this.#store, options),
+      ]);
+      return { version, rows, bytes, tables, load };
     });
   }
 

@@ -1,17 +1,31 @@
 import type { ClusterRegistry, RegisteredCluster } from '@meadow/api';
-import type { Bucket, Bus } from '@meadow/bus';
-import { BUCKETS, clusterStatus, type ClusterStatus } from '@meadow/contract';
+import { serviceReports, type Bucket, type Bus } from '@meadow/bus';
+import {
+  BUCKETS,
+  clusterDefinition,
+  clusterStatus,
+  type ClusterStatus,
+  type PoolRule,
+  type ServiceStatus,
+} from '@meadow/contract';
 import { retry } from '@meadow/runtime';
 import type { Telemetry } from './telemetry.ts';
 
-/** Clusters as NATS's buckets tell them, kept up to date by watching. */
-export class BucketRegistry implements ClusterRegistry {
-  readonly #defined = new Map<string, true>();
-  readonly #reported = new Map<string, ClusterStatus>();
-  readonly #telemetry: Telemetry;
+/** A service reports every 5 s: after this much silence it is taken for gone. */
+const SILENT_SECONDS = 17;
 
-  constructor(telemetry: Telemetry) {
+/** Clusters and services as NATS's buckets tell them, kept up to date by watching. */
+export class BucketRegistry implements ClusterRegistry {
+  readonly #defined = new Map<string, readonly PoolRule[]>();
+  readonly #reported = new Map<string, ClusterStatus>();
+  readonly #services = new Map<string, ServiceStatus>();
+  readonly #telemetry: Telemetry;
+  readonly #now: () => number;
+
+  /** @param now Unix seconds */
+  constructor(telemetry: Telemetry, now: () => number) {
     this.#telemetry = telemetry;
+    this.#now = now;
   }
 
   /** Names from both buckets: a report may come before its definition is seen, and outlive it for a minute. */
@@ -20,12 +34,30 @@ export class BucketRegistry implements ClusterRegistry {
     return [...names].sort().map((name) => ({ name, status: this.#reported.get(name) ?? null }));
   }
 
-  /** Follows both buckets until `signal` is aborted, through every failure. */
+  /** An expired report is not told by NATS: what is old is left out here. */
+  services(): readonly ServiceStatus[] {
+    const oldest = this.#now() - SILENT_SECONDS;
+    for (const [id, { reported_at: at }] of this.#services) if (at < oldest) this.#services.delete(id);
+    return [...this.#services.values()].sort((a, b) =>
+      `${a.service} ${a.id}`.localeCompare(`${b.service} ${b.id}`, 'en'),
+    );
+  }
+
+  /** Of a cluster's own; none where it is not defined. */
+  poolRules(cluster: string): readonly PoolRule[] {
+    return this.#defined.get(cluster) ?? [];
+  }
+
+  /** Follows the buckets until `signal` is aborted, through every failure. */
   async follow(bus: Bus, signal: AbortSignal): Promise<void> {
-    // a definition holds the broker's password: only its name is read
-    const definitions = () => bus.bucket(BUCKETS.clusters, () => true as const);
+    // a definition holds the broker's password: nothing else of it is kept
+    const definitions = () => bus.bucket(BUCKETS.clusters, (value) => clusterDefinition.parse(value).workerPools);
     const reports = () => bus.bucket(BUCKETS.status, (value) => clusterStatus.parse(value), { ttlMs: 60_000 });
-    await Promise.all([this.#keep(this.#defined, definitions, signal), this.#keep(this.#reported, reports, signal)]);
+    await Promise.all([
+      this.#keep(this.#defined, definitions, signal),
+      this.#keep(this.#reported, reports, signal),
+      this.#keep(this.#services, () => serviceReports(bus), signal),
+    ]);
   }
 
   async #keep<T>(known: Map<string, T>, open: () => Promise<Bucket<T>>, signal: AbortSignal): Promise<void> {

@@ -55,6 +55,9 @@ beforeAll(async () => {
     processed: 10,
     loadavg: [0.1],
     freq: 2,
+    pool: 'celery@w',
+    last_heard_at: now,
+    clock_offset_seconds: 0.01,
   };
   const software = { sw_ident: 'py-celery', sw_ver: '5.4.0', sw_sys: 'Linux' };
   await insertWorkers(store, {

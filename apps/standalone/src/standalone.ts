@@ -4,6 +4,7 @@ import { relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { withoutSecrets } from './brokers.ts';
 import type { StandaloneOptions } from './options.ts';
+import { openSupervisorHealth } from './health.ts';
 import { planProcesses, type Addresses } from './processes.ts';
 import { openConsole } from './supervisor/console.ts';
 import { openGuard } from './supervisor/guard-client.ts';
@@ -62,6 +63,7 @@ export async function runStandalone(
   const plan = await planProcesses(options, env, companions.brokers);
   const supervisor = createSupervisor([...beside, ...plan.processes], { guard, log });
 
+  await using _health = await openSupervisorHealth(env, () => supervisor.states);
   let requests = 0;
   const asked = Promise.withResolvers<undefined>();
   surroundings.onStopRequest((reason) => {

@@ -11,6 +11,7 @@ let redis: RedisServer;
 let meadow: Child;
 let url: string;
 let sql: string;
+let health: number;
 const data = tempFolder('standalone');
 
 const options = async (): Promise<string[]> => [
@@ -24,13 +25,14 @@ const start = (args: readonly string[]): Promise<Child> =>
     command: process.execPath,
     args: [MAIN, ...args],
     // whoever runs the tests may ask for colours
-    env: { FORCE_COLOR: undefined, NO_COLOR: '1' },
+    env: { FORCE_COLOR: undefined, NO_COLOR: '1', MEADOW_HEALTH_PORT: String(health) },
     ready: (child) => child.log().includes('Meadow is ready'),
     deadlineMs: 60_000,
   });
 
 beforeAll(async () => {
   redis = await startRedis();
+  health = await freePort();
   const brokers = ['--broker', `good=${redis.url}`, '--broker', 'bad=smtp://user:hunter2@nowhere'];
   meadow = await start([...(await options()), ...brokers]);
   url = /Meadow is ready after [\d.]+ s: {2}(\S+)/.exec(meadow.log())![1]!;
@@ -46,6 +48,15 @@ test('everything is ready when it says so', async () => {
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   const answer = await fetch(`${sql}/?query=SELECT+count()+FROM+meadow.tasks`);
   expect([answer.status, (await answer.text()).trim()]).toEqual([200, '0']);
+});
+
+test('the supervisor tells of its processes', async () => {
+  const ask = async (path: string) => fetch(`http://127.0.0.1:${health}${path}`);
+  expect([(await ask('/livez')).status, (await ask('/readyz')).status]).toEqual([200, 200]);
+  const metrics = await (await ask('/metrics')).text();
+  for (const name of ['nats-server', 'clickhouse', 'collector', 'aggregator', 'gateway']) {
+    expect(metrics).toContain(`meadow_standalone_process_up{process="${name}"} 1`);
+  }
 });
 
 test('a broker that cannot be watched is told in one line, without its password, while the others are watched', async () => {

@@ -1,5 +1,5 @@
 import type { ReprNode } from '@meadow/celery';
-import type { ClusterStatus, GapRecord, TaskListRow, TaskRow, WorkerRow } from '@meadow/contract';
+import type { ClusterStatus, GapRecord, Hop, ServiceStatus, TaskListRow, TaskRow, WorkerRow } from '@meadow/contract';
 
 /** How a cluster is doing, as stored. */
 export interface ClusterSummary {
@@ -85,6 +85,27 @@ export interface Overview extends Period {
   readonly running: number;
   /** Spans in which events may be missing, so that a dip in a chart can be told from one in the work. */
   readonly gaps: readonly GapRecord[];
+  /** What was measured never to have been heard; a cluster that was not measured has no line. */
+  readonly loss: readonly ClusterLoss[];
+}
+
+/** Starts of tasks that workers counted and nobody heard of. */
+export interface ClusterLoss {
+  readonly cluster: string;
+  /** Starts that workers counted, of the workers that could be measured. */
+  readonly expected: number;
+  readonly lost: number;
+  /** Starts of workers whose task events are not heard at all: what of them was lost is not known. */
+  readonly unmeasured: number;
+  /** Unix seconds. */
+  readonly measured_until: number;
+  /** Spans in which some were lost, newest first, at most 200. */
+  readonly windows: readonly {
+    readonly started_at: number;
+    readonly ended_at: number;
+    readonly expected: number;
+    readonly lost: number;
+  }[];
 }
 
 export interface TaskPage {
@@ -125,6 +146,40 @@ export interface WorkerLine extends WorkerRow {
   readonly failed_last_hour: number;
 }
 
+/** One process of a worker's name: a restart begins another. */
+export interface WorkerLife {
+  readonly pid: number | null;
+  /** Unix seconds, its own clock; null when its hello was not heard. */
+  readonly started_at: number | null;
+  /** Unix seconds, the collector's clock. */
+  readonly last_heard_at: number;
+  readonly said_goodbye: boolean;
+  /** Tasks accepted in this life; null when it never said. */
+  readonly processed: number | null;
+}
+
+/** What a worker said of itself from `at` (Unix seconds) on, for the length of a bucket. */
+export interface WorkerSample {
+  readonly at: number;
+  /** Tasks it ran at a time, the most. */
+  readonly active: number | null;
+  /** Load of its machine over a minute, mean. */
+  readonly load: number | null;
+  /** Tasks accepted, by its own count. */
+  readonly processed: number;
+}
+
+export interface WorkerDetail {
+  readonly worker: WorkerLine;
+  readonly from: number;
+  readonly to: number;
+  readonly bucketSeconds: number;
+  /** Newest first, at most 100. */
+  readonly lives: readonly WorkerLife[];
+  /** Only buckets in which it spoke. */
+  readonly series: readonly WorkerSample[];
+}
+
 export interface TableInfo {
   readonly table: string;
   readonly rows: number;
@@ -138,19 +193,59 @@ export interface StoreInfo {
   readonly tables: readonly TableInfo[];
 }
 
+/** How busy the store is; see `StoreInfo` for how much it holds. */
+export interface StoreLoad {
+  readonly parts: number;
+  readonly merges: number;
+  readonly inserts_delayed: number;
+  readonly memory_bytes: number;
+  readonly disk_free_bytes: number;
+  readonly disk_total_bytes: number;
+}
+
+/** The stream in which events wait between collectors and the store. */
+export interface StreamInfo {
+  readonly messages: number;
+  readonly bytes: number;
+  /** Past this the stream refuses, and collectors hold back. */
+  readonly maxBytes: number;
+  /** Unix seconds at which its oldest message came; null when it is empty. */
+  readonly oldestAt: number | null;
+}
+
+/** Something that keeps events from the pages. It goes away by itself when it is over. */
+export interface IngestProblem {
+  /** Where: a hop, or one of the two parts that all hops need. */
+  readonly at: Hop | 'nats' | 'store';
+  /** `bad`: events wait or are refused; `warn`: they soon may. */
+  readonly tone: 'warn' | 'bad';
+  /** What is wrong, a line. */
+  readonly says: string;
+  /** What happens to events meanwhile, a line. */
+  readonly effect: string;
+}
+
+/** Whether what is shown is as new as what was heard. */
+export interface IngestState {
+  /** By how much what is stored is behind what was heard, seconds; 0 when it is not, null when that is not known. */
+  readonly delayedSeconds: number | null;
+  /** Worst first. */
+  readonly problems: readonly IngestProblem[];
+}
+
 export interface SystemStatus {
   readonly version: string;
   /** Unix seconds at which this gateway began. */
   readonly startedAt: number;
   /** Zeros and '' while not ok; `error` then says why. */
-  readonly store: StoreInfo & { readonly ok: boolean; readonly error: string };
-  readonly bus: { readonly ok: boolean; readonly error: string };
-  readonly ingest: {
+  readonly store: StoreInfo & { readonly ok: boolean; readonly error: string; readonly load: StoreLoad | null };
+  readonly bus: { readonly ok: boolean; readonly error: string; readonly stream: StreamInfo | null };
+  readonly ingest: IngestState & {
     /** Unix seconds of the newest event that a collector heard; null when none was. */
     readonly lastEventAt: number | null;
-    /** Batches between collectors and the store, the ones that wait to be freed included; null when not known. */
-    readonly pendingMessages: number | null;
   };
+  /** Every copy of every service that tells how it is doing, by service and id; empty while NATS is away. */
+  readonly services: readonly ServiceStatus[];
   /** Browsers that look on live. */
   readonly viewers: number;
 }

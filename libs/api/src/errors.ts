@@ -4,6 +4,8 @@ import type { TRPC_ERROR_CODE_KEY } from '@trpc/server';
 const HTTP_MEANING = {
   /** No such task in that cluster (any more). */
   TASK_NOT_FOUND: 'NOT_FOUND',
+  /** No worker of that name was heard in that cluster lately. */
+  WORKER_NOT_FOUND: 'NOT_FOUND',
   /** A paging cursor that is not of this list. */
   CURSOR_INVALID: 'BAD_REQUEST',
   /** ClickHouse does not answer, or cannot take questions now. */

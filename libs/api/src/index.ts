@@ -1,27 +1,36 @@
 export type {
   ClusterLine,
+  ClusterLoss,
   ClusterSummary,
   Durations,
   EventCounts,
   Facets,
   FailingTask,
+  IngestProblem,
+  IngestState,
   LiveMessage,
   Overview,
   Period,
   ReprView,
   SeriesPoint,
   StoreInfo,
+  StoreLoad,
+  StreamInfo,
   SystemStatus,
   TableInfo,
   TaskDetail,
   TaskPage,
+  WorkerDetail,
+  WorkerLife,
   WorkerLine,
+  WorkerSample,
 } from './answers.ts';
 export { ApiError } from './errors.ts';
 export type { ApiErrorCode } from './errors.ts';
 export type {
   BusState,
   ClusterRegistry,
+  Doctor,
   LiveFeed,
   Ports,
   Questions,
@@ -30,6 +39,7 @@ export type {
   SpanQuestion,
   TaskQuestion,
   TasksQuestion,
+  WorkerQuestion,
 } from './ports.ts';
 export { RANGES, rangeSeconds, spanOf } from './range.ts';
 export type { RangeName, Span } from './range.ts';

@@ -36,6 +36,12 @@ export const tasksInput = z
 
 export const taskInput = z.strictObject({ cluster: clusterName, taskId: shortText(500) });
 
+export const workerInput = z.strictObject({
+  cluster: clusterName,
+  worker: shortText(500),
+  range: range.default('6h'),
+});
+
 export const spanInput = z.strictObject({
   cluster,
   range: range.default('24h'),

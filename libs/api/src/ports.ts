@@ -1,13 +1,27 @@
 import type {
   ClusterStatus,
+  Finding,
   GapRecord,
   PoisonRecord,
+  ServiceStatus,
   TaskEventRow,
   TaskListRow,
   TaskRow,
   WorkerRow,
 } from '@meadow/contract';
-import type { ClusterSummary, Facets, LiveMessage, Overview, StoreInfo, TaskPage, WorkerLine } from './answers.ts';
+import type {
+  ClusterLoss,
+  ClusterSummary,
+  Facets,
+  LiveMessage,
+  Overview,
+  StoreInfo,
+  StoreLoad,
+  StreamInfo,
+  TaskPage,
+  WorkerDetail,
+  WorkerLine,
+} from './answers.ts';
 import type { RangeName, Span } from './range.ts';
 
 /** What is stored. Every question ends by its own deadline, with an ApiError, whatever state the store is in. */
@@ -23,9 +37,15 @@ export interface Questions {
   taskEvents(input: TaskQuestion, signal: AbortSignal): Promise<readonly TaskEventRow[]>;
   facets(input: RangeQuestion): Promise<Facets>;
   workers(input: { readonly cluster?: string | undefined }): Promise<readonly WorkerLine[]>;
+  /** null when no such worker is known. */
+  worker(input: WorkerQuestion, signal: AbortSignal): Promise<WorkerDetail | null>;
   gaps(input: SpanQuestion, signal: AbortSignal): Promise<readonly GapRecord[]>;
   poison(input: SpanQuestion, signal: AbortSignal): Promise<readonly PoisonRecord[]>;
-  info(): Promise<StoreInfo>;
+  /** What was measured never to have been heard, by cluster. */
+  loss(input: RangeQuestion): Promise<readonly ClusterLoss[]>;
+  info(): Promise<StoreInfo & { readonly load: StoreLoad | null }>;
+  /** What is wrong with the store; null when it answers. */
+  problem(): Promise<string | null>;
 }
 
 /** What is asked of a span up to now. */
@@ -56,6 +76,12 @@ export interface TaskQuestion {
   readonly taskId: string;
 }
 
+export interface WorkerQuestion {
+  readonly cluster: string;
+  readonly worker: string;
+  readonly range: RangeName;
+}
+
 export interface SpanQuestion extends Pick<Span, 'from' | 'to'> {
   readonly cluster?: string | undefined;
   readonly limit: number;
@@ -83,6 +109,14 @@ export interface RegisteredCluster {
 export interface ClusterRegistry {
   /** As last heard; never waits. */
   list(): readonly RegisteredCluster[];
+  /** Running copies of services, as last heard; those that fell silent are left out. */
+  services(): readonly ServiceStatus[];
+}
+
+/** Looks at clusters. */
+export interface Doctor {
+  /** Every check of a cluster, with what to do. Shared for some seconds; never fails for what is wrong with the cluster. */
+  examine(cluster: string): Promise<readonly Finding[]>;
 }
 
 /** NATS, as far as its state is told to people. */
@@ -90,7 +124,7 @@ export interface BusState {
   /** What is wrong; null when all is well. */
   problem(): string | null;
   /** null when it cannot be told. */
-  pendingMessages(): Promise<number | null>;
+  stream(): Promise<StreamInfo | null>;
 }
 
 /** Everything that the router asks. Procedures keep nothing themselves. */
@@ -99,6 +133,7 @@ export interface Ports {
   readonly live: LiveFeed;
   readonly clusters: ClusterRegistry;
   readonly bus: BusState;
+  readonly doctor: Doctor;
   readonly version: string;
   /** Unix seconds. */
   readonly startedAt: number;

@@ -15,10 +15,13 @@ const EMPTY: Questions = {
   task: async () => null,
   taskEvents: async () => [],
   facets: async () => ({ names: [], queues: [], workers: [], states: [] }),
+  worker: async () => null,
   workers: async () => [],
   gaps: async () => [],
   poison: async () => [],
-  info: async () => ({ version: '26.7', rows: 0, bytes: 0, tables: [] }),
+  loss: async () => [],
+  info: async () => ({ version: '26.7', rows: 0, bytes: 0, tables: [], load: null }),
+  problem: async () => null,
 };
 
 const ended = ReadableStream.from<never>([]);
@@ -27,8 +30,9 @@ function caller(questions: Partial<Questions> = {}, ports: Partial<Ports> = {}) 
   return appRouter.createCaller({
     questions: { ...EMPTY, ...questions },
     live: { viewers: 0, tasks: () => ended, workers: () => ended },
-    clusters: { list: () => [] },
-    bus: { problem: () => null, pendingMessages: async () => 0 },
+    clusters: { list: () => [], services: () => [] },
+    doctor: { examine: async () => [] },
+    bus: { problem: () => null, stream: async () => null },
     version: '0.1.0',
     startedAt: NOW,
     now: () => NOW,
@@ -86,7 +90,7 @@ test('lists clusters without the store, but not out of nothing', async () => {
   const down: Partial<Questions> = {
     clusterSummaries: () => Promise.reject(new ApiError('STORE_UNAVAILABLE', 'down')),
   };
-  const clusters = { list: () => [{ name: 'prod', status: null }] };
+  const clusters = { list: () => [{ name: 'prod', status: null }], services: () => [] };
   expect(await caller(down, { clusters }).clusters.list()).toEqual([
     { name: 'prod', state: 'unreported', stale: false, status: null, summary: null },
   ]);

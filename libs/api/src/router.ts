@@ -1,9 +1,10 @@
-import type { Overview, WorkerLine } from './answers.ts';
-import { clusterInput, overviewInput } from './inputs.ts';
+import type { Overview } from './answers.ts';
+import { overviewInput } from './inputs.ts';
 import { clusters } from './procedures/clusters.ts';
 import { live } from './procedures/live.ts';
 import { system } from './procedures/system.ts';
 import { tasks } from './procedures/tasks.ts';
+import { workers } from './procedures/workers.ts';
 import { procedure, router } from './trpc.ts';
 
 /** Everything that can be asked. A tRPC context is `Ports`. */
@@ -16,11 +17,7 @@ export const appRouter = router({
       .query(async ({ ctx, input }): Promise<Overview> => ctx.questions.overview(input)),
   }),
   tasks,
-  workers: router({
-    list: procedure
-      .input(clusterInput)
-      .query(async ({ ctx, input }): Promise<readonly WorkerLine[]> => ctx.questions.workers(input)),
-  }),
+  workers,
   live,
   system,
 });

@@ -81,3 +81,25 @@ test('an abort ends the wait with an empty burst', async () => {
   controller.abort();
   expect(await taken).toEqual([]);
 });
+
+test('standing by hands out nothing and forgets what is old, which is no overflow', async () => {
+  const overflows: Overflow[] = [];
+  const queue = new BurstQueue<RedisDelivery>({ messages: 5, bytes: 1e9, burst: 10 }, (o) => overflows.push(o), 100);
+  const taken = queue.take(never);
+  for (const ms of [1, 2, 150, 240]) queue.push(delivery(ms));
+  expect(queue.length).toBe(2);
+  for (const ms of [241, 242, 243, 244]) queue.push(delivery(ms));
+  expect(queue.goLive()).toBe(150);
+  expect(numbers(await taken)).toEqual([240, 241, 242, 243, 244]);
+  queue.flush();
+  expect(overflows).toEqual([]);
+});
+
+test('standing by for less than it may remember, nothing is forgotten', async () => {
+  const queue = new BurstQueue<RedisDelivery>({ messages: 5, bytes: 1e9, burst: 10 }, () => undefined, 100);
+  queue.push(delivery(1));
+  expect(queue.goLive()).toBeNull();
+  expect(numbers(await queue.take(never))).toEqual([1]);
+  queue.push(delivery(2));
+  expect(numbers(await queue.take(never))).toEqual([2]);
+});

@@ -16,6 +16,9 @@ export interface Overflow {
 /**
  * Deliveries between a broker's connection and their one consumer, who takes them in bursts. At either bound the oldest
  * is dropped and counted; `onOverflow` hears of the drops together, at most once a second.
+ *
+ * standing by → live. While standing by nothing is handed out, and what is older than `standbyMs` is dropped as well,
+ * which is no loss: somebody else hands it out.
  */
 export class BurstQueue<D extends BrokerDelivery> {
   #items: D[] = [];
@@ -25,12 +28,16 @@ export class BurstQueue<D extends BrokerDelivery> {
   #wake: (() => void) | null = null;
   #dropped: { fromMs: number; toMs: number; lost: number } | null = null;
   #timer: NodeJS.Timeout | null = null;
+  /** Null once live. */
+  #standbyMs: number | null;
+  #forgottenUntilMs: number | null = null;
   readonly #limits: BurstQueueLimits;
   readonly #onOverflow: (overflow: Overflow) => void;
 
-  constructor(limits: BurstQueueLimits, onOverflow: (overflow: Overflow) => void) {
+  constructor(limits: BurstQueueLimits, onOverflow: (overflow: Overflow) => void, standbyMs: number | null = null) {
     this.#limits = limits;
     this.#onOverflow = onOverflow;
+    this.#standbyMs = standbyMs;
   }
 
   get length(): number {
@@ -41,15 +48,29 @@ export class BurstQueue<D extends BrokerDelivery> {
     this.#items.push(delivery);
     this.#bytes += sizeOf(delivery);
     while (this.length > 1 && (this.length > this.#limits.messages || this.#bytes > this.#limits.bytes)) this.#drop();
-    if (this.#wake !== null) {
+    if (this.#standbyMs !== null) {
+      const oldestMs = delivery.receivedAtMs - this.#standbyMs;
+      while ((this.#items[this.#head]?.receivedAtMs ?? Infinity) < oldestMs) this.#drop();
+    } else if (this.#wake !== null) {
       this.#wake();
       this.#wake = null;
     }
   }
 
+  /**
+   * Begins to hand out, oldest first.
+   * @returns Unix milliseconds at which the newest of what was dropped had come; null when nothing was
+   */
+  goLive(): number | null {
+    this.#standbyMs = null;
+    this.#wake?.();
+    this.#wake = null;
+    return this.#forgottenUntilMs;
+  }
+
   /** What waits, oldest first, at most one burst; waits itself while nothing does. Empty once `signal` is aborted. */
   async take(signal: AbortSignal): Promise<readonly D[]> {
-    while (this.length === 0 && !signal.aborted) {
+    while ((this.length === 0 || this.#standbyMs !== null) && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<undefined>();
       this.#wake = () => resolve(undefined);
       signal.addEventListener('abort', this.#onAbort, { once: true });
@@ -95,11 +116,15 @@ export class BurstQueue<D extends BrokerDelivery> {
     if (oldest === undefined) return;
     this.#head += 1;
     this.#bytes -= sizeOf(oldest);
+    this.#compact();
+    if (this.#standbyMs !== null) {
+      this.#forgottenUntilMs = oldest.receivedAtMs;
+      return;
+    }
     this.#dropped ??= { fromMs: oldest.receivedAtMs, toMs: oldest.receivedAtMs, lost: 0 };
     this.#dropped.toMs = oldest.receivedAtMs;
     this.#dropped.lost += 1;
     this.#timer ??= setTimeout(() => this.flush(), 1000);
-    this.#compact();
   }
 
   /** Lets go of what is before the head once that is half of the array: constant work per delivery on average. */

@@ -41,7 +41,8 @@ export class BrokerError extends Error {
 
   constructor(code: BrokerErrorCode, facts: BrokerFacts, problem: string, remedy: string, cause?: unknown) {
     const subject = facts.cluster === '' ? `broker ${facts.endpoint}` : `cluster ${facts.cluster}: ${facts.endpoint}`;
-    super(`${subject}: ${problem}; ${remedy}`, cause === undefined ? undefined : { cause });
+    // what a definition holds is quoted, and may hold line breaks
+    super(`${subject}: ${problem}; ${remedy}`.replace(/[\r\n]+/g, ' '), cause === undefined ? undefined : { cause });
     this.code = code;
     this.cluster = facts.cluster;
     this.endpoint = facts.endpoint;

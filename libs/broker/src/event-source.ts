@@ -56,6 +56,7 @@ export type BrokerStatus =
 
 /**
  * A span in which messages were, or may have been, missed.
+ * - `collector-down` (Redis): nobody listened since the last one who did ended; see `goLive`.
  * - `disconnected` (Redis): the connection was lost; pub/sub keeps nothing.
  * - `overflow` (Redis): the consumer was too slow and the oldest waiting messages were dropped here; `lost` is exact.
  * - `queue-overflow` (AMQP): our queue on the broker was at its bound, which drops the oldest.
@@ -63,23 +64,27 @@ export type BrokerStatus =
  *   waited in the queue are gone. What was delivered before is unharmed.
  */
 export interface EventGap {
-  readonly reason: 'disconnected' | 'overflow' | 'queue-overflow' | 'broker-restarted';
+  readonly reason: 'collector-down' | 'disconnected' | 'overflow' | 'queue-overflow' | 'broker-restarted';
   /** Unix milliseconds of the last sure sign that nothing was missed; null when that was before this process. */
   readonly fromMs: number | null;
   readonly toMs: number;
   /** Messages (not events: one message holds up to 24) known to be missed; null when nobody can know. */
   readonly lost: number | null;
-  /** Messages per second in the minute before, from which a loss may be estimated; null when unknown. */
+  /** Messages per second before, from which a loss may be estimated; null when unknown. */
   readonly recentMessagesPerSecond: number | null;
+  /** Messages of this span that did not get lost: an estimate from the rate has to leave them out. */
+  readonly kept: number;
 }
 
 export interface EventSourceLimits {
   /** AMQP: deliveries handed out and not yet settled. @default 2000 */
   readonly unsettledMessages: number;
-  /** Redis: messages waiting to be taken; at the bound the oldest are dropped and told as a gap. @default 50_000 */
+  /** Redis: messages waiting to be taken; at the bound the oldest are dropped and told as a gap. @default 100_000 */
   readonly waitingMessages: number;
   /** Redis: bytes of their payloads. @default 64 MiB */
   readonly waitingBytes: number;
+  /** Redis: what came in so long before is kept while standing by, within the two bounds above. @default 15_000 */
+  readonly standbyMs: number;
   /** Deliveries of one burst. @default 1000 */
   readonly burstMessages: number;
 }
@@ -102,6 +107,8 @@ export interface EventSourceOptions {
   readonly onStatus?: (status: BrokerStatus) => void;
   /** Must not throw. */
   readonly onGap?: (gap: EventGap) => void;
+  /** Stand by until `goLive` is called: another source of the same cluster hands out its events. @default false */
+  readonly standby?: boolean;
   /** Appears in the broker's own list of connections. @default 'meadow-collector' */
   readonly clientName?: string;
   readonly limits?: Partial<EventSourceLimits>;
@@ -115,6 +122,22 @@ export interface EventSource extends AsyncDisposable {
   readonly endpoint: string;
   readonly status: BrokerStatus;
   /**
+   * Asks the broker for a sign of life, for at most a second.
+   * @returns Unix milliseconds up to which nothing was missed, and everything has come in; null before there was a sign.
+   * AMQP: as it was last looked at, since the broker keeps what comes.
+   */
+  probe(): Promise<number | null>;
+  /** Whether going live now misses nothing that is sent from now on. AMQP: always, as the broker keeps it. */
+  readonly ready: boolean;
+  /**
+   * Ends standing by. Redis: has listened since it was opened and hands out first what it kept, undecoded, of the last
+   * seconds; messages that were handed out by another source before come again. AMQP: connects only now, as a second
+   * consumer would share the messages.
+   * @param heardUntilMs Unix milliseconds up to which nothing was missed by others; what was missed between then and the
+   * first message kept is told as a gap. Null when that is not known, and then nothing is told.
+   */
+  goLive(heardUntilMs: number | null): void;
+  /**
    * Bursts of deliveries as they come, across reconnects; ends when the source does. One consumer. While it does not
    * take, AMQP stops at `unsettledMessages`, and Redis buffers up to its limits, then drops the oldest.
    */
@@ -123,8 +146,9 @@ export interface EventSource extends AsyncDisposable {
 
 const LIMITS: EventSourceLimits = {
   unsettledMessages: 2000,
-  waitingMessages: 50_000,
+  waitingMessages: 100_000,
   waitingBytes: 64 * 1024 * 1024,
+  standbyMs: 15_000,
   burstMessages: 1000,
 };
 
@@ -141,6 +165,7 @@ export interface AdapterOptions {
   readonly signal: AbortSignal;
   readonly onStatus: (status: BrokerStatus) => void;
   readonly onGap: (gap: EventGap) => void;
+  readonly standby: boolean;
   readonly clientName: string;
   readonly limits: EventSourceLimits;
   readonly timing: EventSourceTiming;
@@ -165,6 +190,7 @@ export async function openEventSource(
     signal: options.signal,
     onStatus: options.onStatus ?? (() => undefined),
     onGap: options.onGap ?? (() => undefined),
+    standby: options.standby ?? false,
     clientName: options.clientName ?? 'meadow-collector',
     limits: { ...LIMITS, ...options.limits },
     timing: { ...TIMING, ...options.timing },

@@ -11,6 +11,6 @@ export function maskUrl(url: string): string {
 
 function maskOne(url: string): string {
   const scheme = /^[\w+.-]+:\/\//.exec(url)?.[0] ?? '';
-  const rest = url.slice(scheme.length).replace(/^([^:@/]*):.*@/s, '$1:**@');
+  const rest = url.slice(scheme.length).replace(/^([^:]*):.*@/s, '$1:**@');
   return scheme + rest.replace(/([?&][^=&]*(?:password|passwd|secret|token)[^=&]*=)[^&]*/gi, '$1**');
 }

@@ -176,6 +176,23 @@ describe('rabbitmq', () => {
     expect(heard.gaps).toMatchObject([{ reason: 'queue-overflow', lost: null }]);
   });
 
+  test('a source that stands by takes nothing, and knows afterwards what came in while nobody listened', async () => {
+    const definition = own(rabbit.amqpUrl, { eventQueue: { maxLength: 1000, maxBytes: 10_000_000 } });
+    {
+      await using heard = await listen(definition);
+      await heard.reach('connected');
+    }
+    const heardUntilMs = Date.now();
+    await using waiting = await listen(definition, { standby: true });
+    await publish(rabbit.amqpUrl, definition.eventExchange, 'task.multi', range(1, 1500));
+    expect(waiting.source.ready).toBe(true);
+    expect(await queueInfo(definition.name, 'messages')).toBe('1000');
+    expect(waiting.statuses).toEqual([]);
+    waiting.source.goLive(heardUntilMs);
+    await waiting.count(1000);
+    expect(waiting.gaps).toMatchObject([{ reason: 'queue-overflow', fromMs: heardUntilMs, kept: 1000 }]);
+  });
+
   test('a changed bound does not stop the old queue from being used', async () => {
     const definition = own();
     {

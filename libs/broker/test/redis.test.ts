@@ -1,9 +1,15 @@
 import { runPython, startRedis, startRedisSentinel, waitFor, type RedisServer } from '@meadow/testkit';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openEventSource, type EventSourceDefinition } from '../src/index.ts';
+import {
+  openEventSource,
+  type EventGap,
+  type EventSource,
+  type EventSourceDefinition,
+  type EventSourceLimits,
+} from '../src/index.ts';
 import { eventSourceConformance, range, type BrokerUnderTest } from './conformance.ts';
-import { definitionOf, listen } from './listening.ts';
+import { definitionOf, listen, numberIn } from './listening.ts';
 
 async function startBroker(): Promise<BrokerUnderTest> {
   const server = await startRedis({ password: 'right' });
@@ -92,6 +98,82 @@ describe('redis', () => {
       if (channels.length === 10) break;
     }
     expect(channels).toEqual(Array.from({ length: 10 }, () => 10));
+  });
+
+  const standBy = async (
+    gaps: EventGap[],
+    limits: Partial<EventSourceLimits> = {},
+  ): Promise<{ source: EventSource; take(count: number): Promise<number[]> }> => {
+    const source = await openEventSource(definitionOf(redis.url), {
+      signal: AbortSignal.timeout(25_000),
+      standby: true,
+      limits,
+      onGap: (gap) => gaps.push(gap),
+      timing: { minBackoffMs: 50 },
+    });
+    await waitFor(() => source.ready, { what: 'the subscription' });
+    return {
+      source,
+      async take(count) {
+        const numbers: number[] = [];
+        for await (const { deliveries } of source.bursts) {
+          numbers.push(...deliveries.map(numberIn));
+          if (numbers.length >= count) break;
+        }
+        return numbers;
+      },
+    };
+  };
+  const publishRange = async (from: number, to: number): Promise<void> => {
+    for (const n of range(from, to)) await client.publish('/0.celeryev/task.multi', envelope(n));
+  };
+
+  test('a standby hands out what came in before it went live, then what comes', async () => {
+    const gaps: EventGap[] = [];
+    const heardUntilMs = Date.now() + 5;
+    const { source, take } = await standBy(gaps);
+    await using _source = source;
+    await publishRange(1, 50);
+    source.goLive(Math.max(heardUntilMs, Date.now()));
+    await publishRange(51, 60);
+    expect(await take(60)).toEqual(range(1, 60));
+    expect(gaps).toEqual([]);
+  });
+
+  test('a standby that could not keep enough tells the gap between what was heard before and what it kept', async () => {
+    const gaps: EventGap[] = [];
+    const heardUntilMs = Date.now();
+    const { source, take } = await standBy(gaps, { waitingMessages: 10 });
+    await using _source = source;
+    await publishRange(1, 50);
+    source.goLive(heardUntilMs);
+    const [first = 0, ...rest] = await take(10);
+    // the last message may arrive after going live
+    expect(first).toBeGreaterThanOrEqual(40);
+    expect(rest).toEqual(range(first + 1, first + rest.length));
+    expect(gaps).toMatchObject([{ reason: 'collector-down', fromMs: heardUntilMs, lost: null }]);
+    expect(gaps[0]?.toMs).toBeGreaterThan(heardUntilMs);
+  });
+
+  test('going live before there is a connection tells the gap once there is one; interruptions before it are none', async () => {
+    const gaps: EventGap[] = [];
+    const heardUntilMs = Date.now() - 5_000;
+    await using source = await openEventSource(definitionOf(redis.url), {
+      signal: AbortSignal.timeout(20_000),
+      standby: true,
+      onGap: (gap) => gaps.push(gap),
+    });
+    source.goLive(heardUntilMs);
+    await waitFor(() => gaps.length === 1, { what: 'the gap' });
+    expect(gaps).toMatchObject([{ reason: 'collector-down', fromMs: heardUntilMs }]);
+
+    const interrupted: EventGap[] = [];
+    const standby = await standBy(interrupted);
+    await using _standby = standby.source;
+    await client.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
+    await waitFor(() => !standby.source.ready, { what: 'the loss' });
+    await waitFor(() => standby.source.ready, { what: 'the subscription again' });
+    expect(interrupted).toEqual([]);
   });
 
   test.each([

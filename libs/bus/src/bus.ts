@@ -1,10 +1,11 @@
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Bucket } from './bucket.ts';
 import { busError } from './errors.ts';
 import { EventStream } from './event-stream.ts';
+import { Requests } from './requests.ts';
 
 export interface BusOptions {
   /** `nats://[user:password@]host:port`, several joined by `,`. */
@@ -31,6 +32,8 @@ export interface BusMessage {
 
 /** Messages that a slow subscriber may have waiting before it loses the oldest; live views coalesce anyway. */
 const SUBSCRIBER_BOUND = 10_000;
+/** The server tells at once that nobody listens. */
+const OFFER_DEADLINE_MS = 1_000;
 
 /** A connection to NATS. Once open it reconnects for ever; calls made meanwhile fail with BUS_UNAVAILABLE in time. */
 export class Bus implements AsyncDisposable {
@@ -40,6 +43,7 @@ export class Bus implements AsyncDisposable {
   #connected = true;
   /** The events between collectors and aggregators. */
   readonly events: EventStream;
+  readonly requests: Requests;
 
   constructor(connection: NatsConnection, onNotice: (notice: BusNotice) => void) {
     const js = jetstream(connection, { timeout: 5_000 });
@@ -47,6 +51,7 @@ export class Bus implements AsyncDisposable {
     this.#onNotice = onNotice;
     this.#kvm = new Kvm(js);
     this.events = new EventStream(connection, js);
+    this.requests = new Requests(connection);
     void this.#follow();
   }
 
@@ -71,6 +76,18 @@ export class Bus implements AsyncDisposable {
   /** Sends to whoever listens right now; nobody keeps it. Dropped without a word while NATS is away. */
   publish(subject: string, data: Uint8Array | string): void {
     if (this.#connected) this.#connection.publish(subject, data);
+  }
+
+  /** As `publish`. @returns whether anybody listened; true too where NATS does not tell in time. */
+  async offer(subject: string, data: Uint8Array | string): Promise<boolean> {
+    if (!this.#connected) return false;
+    try {
+      await this.#connection.request(subject, data, { timeout: OFFER_DEADLINE_MS });
+    } catch (error) {
+      // who listens does not answer: only the server does, where there is nobody
+      if (error instanceof errors.RequestError && error.isNoResponders()) return false;
+    }
+    return true;
   }
 
   /** Messages of a subject (wildcards allowed) until `signal` is aborted. */

@@ -25,6 +25,14 @@ export class BusError extends Error {
 const STREAM_FULL = new Set([10077, 10047, 10023, 10028]);
 const WRONG_LAST_SEQUENCE = 10071;
 
+/** JSStorageResourcesExceeded: what was asked for is more than NATS has room for. */
+const NO_ROOM = 10047;
+
+/** Whether NATS refused to make a stream as big as that. */
+export function isTooBig(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === NO_ROOM;
+}
+
 /** Tells NATS's own errors apart once, by class and code. */
 export function busError(doing: string, error: unknown): BusError {
   if (error instanceof BusError) return error;

@@ -17,9 +17,9 @@ import {
   parseBatchSubject,
   type BatchKind,
 } from '@meadow/contract';
-import { busError } from './errors.ts';
+import { busError, isTooBig } from './errors.ts';
 
-/** A message of the events stream: newline-delimited JSON, one event a line. */
+/** A message of the events stream: rows of task events (`TaskEventReader`), or JSON lines of any other kind. */
 export interface StoredBatch {
   /** Position in the stream: grows by one a message, never reused while the stream lives. */
   readonly seq: number;
@@ -28,6 +28,10 @@ export interface StoredBatch {
   readonly partition: number;
   readonly count: number;
   readonly data: Uint8Array;
+  /** When NATS took it, Unix seconds by the clock of NATS. */
+  readonly publishedAt: number;
+  /** Messages that this reader has yet to read after it. */
+  readonly pending: number;
 }
 
 export interface StreamState {
@@ -37,19 +41,33 @@ export interface StreamState {
   readonly lastSeq: number;
   readonly messages: number;
   readonly bytes: number;
+  /** Past this the stream refuses. */
+  readonly maxBytes: number;
+  /** When NATS took the oldest message, Unix seconds; null when there is none. What came before it is stored. */
+  readonly firstAt: number | null;
 }
 
 export interface StreamBounds {
-  /** Past this the stream refuses new batches, so that collectors hold back. @default 8 GB */
+  /**
+   * Past this the stream refuses new batches, so that collectors hold back. Where NATS has less room, which it takes to be
+   * three quarters of its disk, half of it, or a quarter and so on, is taken. @default 8 GB
+   */
   readonly maxBytes?: number;
   /** @default 3 days */
   readonly maxAgeSeconds?: number;
 }
 
+const MAX_BYTES = 8_000_000_000;
+/** A stream smaller than this would be full within a second. */
+const LEAST_BYTES = 50_000_000;
 /** How long a publish may wait for NATS to have the batch on disk. */
 const PUBLISH_DEADLINE_MS = 5_000;
-/** What a reader fetches ahead: the memory bound of reading. */
-const READ_AHEAD_BYTES = 8_000_000;
+/**
+ * What a reader fetches ahead: the memory bound of reading, at half a megabyte a message. Not a bound in bytes: with one,
+ * nats.js 3.4 asks for as many bytes as it has just taken, the server counts more to a message than the client does, and
+ * the reader stands still until two heartbeats are missed, 2 s, again and again.
+ */
+const READ_AHEAD_MESSAGES = 64;
 
 /**
  * The stream between collectors and aggregators. Nothing is acknowledged by readers: each keeps its own position, and
@@ -74,20 +92,25 @@ export class EventStream {
     } catch (error) {
       if (!(error instanceof JetStreamApiError)) throw busError('look up the events stream', error);
     }
-    try {
-      await manager.streams.add({
-        name: EVENTS_STREAM,
-        subjects: [EVENTS_SUBJECTS],
-        storage: StorageType.File,
-        retention: RetentionPolicy.Limits,
-        // a full stream refuses: what is stored is never thrown away for what is new
-        discard: DiscardPolicy.New,
-        max_bytes: bounds.maxBytes ?? 8_000_000_000,
-        max_age: nanos((bounds.maxAgeSeconds ?? 3 * 86_400) * 1000),
-        duplicate_window: nanos(120_000),
-      });
-    } catch (error) {
-      throw busError('create the events stream', error);
+    let maxBytes = bounds.maxBytes ?? MAX_BYTES;
+    for (;;) {
+      try {
+        await manager.streams.add({
+          name: EVENTS_STREAM,
+          subjects: [EVENTS_SUBJECTS],
+          storage: StorageType.File,
+          retention: RetentionPolicy.Limits,
+          // a full stream refuses: what is stored is never thrown away for what is new
+          discard: DiscardPolicy.New,
+          max_bytes: maxBytes,
+          max_age: nanos((bounds.maxAgeSeconds ?? 3 * 86_400) * 1000),
+          duplicate_window: nanos(120_000),
+        });
+        return;
+      } catch (error) {
+        maxBytes /= 2;
+        if (!isTooBig(error) || maxBytes < LEAST_BYTES) throw busError('create the events stream', error);
+      }
     }
   }
 
@@ -120,13 +143,15 @@ export class EventStream {
   async state(): Promise<StreamState> {
     const manager = await this.#jsm();
     try {
-      const { created, state } = await manager.streams.info(EVENTS_STREAM);
+      const { created, config, state } = await manager.streams.info(EVENTS_STREAM);
       return {
         createdAt: created,
         firstSeq: state.first_seq,
         lastSeq: state.last_seq,
         messages: state.messages,
         bytes: state.bytes,
+        maxBytes: config.max_bytes,
+        firstAt: state.messages === 0 ? null : Date.parse(state.first_ts) / 1000,
       };
     } catch (error) {
       throw busError('look up the events stream', error);
@@ -134,7 +159,7 @@ export class EventStream {
   }
 
   /**
-   * Every stored batch from `fromSeq` on, in order, as they come, until `signal` is aborted. Reads at most 8 MB ahead.
+   * Every stored batch from `fromSeq` on, in order, as they come, until `signal` is aborted. Reads at most 64 ahead.
    * Resumes by itself after NATS was away; messages that are gone (purged, aged out) are passed over.
    */
   async *read(fromSeq: number, signal: AbortSignal): AsyncGenerator<StoredBatch> {
@@ -143,7 +168,11 @@ export class EventStream {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, fromSeq),
     });
-    const messages = await consumer.consume({ max_bytes: READ_AHEAD_BYTES, expires: 10_000, idle_heartbeat: 1_000 });
+    const messages = await consumer.consume({
+      max_messages: READ_AHEAD_MESSAGES,
+      expires: 10_000,
+      idle_heartbeat: 1_000,
+    });
     const stop = (): void => messages.stop();
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -151,7 +180,9 @@ export class EventStream {
         const subject = parseBatchSubject(message.subject);
         if (subject === null) continue;
         const count = Number(message.headers?.get(BATCH_HEADERS.count) ?? 0);
-        yield { seq: message.seq, ...subject, count, data: message.data };
+        const { timestampNanos, pending } = message.info;
+        const publishedAt = timestampNanos / 1e9;
+        yield { seq: message.seq, ...subject, count, data: message.data, publishedAt, pending };
       }
     } catch (error) {
       if (!signal.aborted) throw busError('read the events stream', error);
@@ -162,8 +193,10 @@ export class EventStream {
     }
   }
 
-  /** Frees every message up to and with `seq`. */
+  /** Frees every message up to and with `seq`; 0 frees none. */
   async purgeThrough(seq: number): Promise<void> {
+    // nats-server 2.9 takes "all before the first" for "all"
+    if (seq < 1) return;
     const manager = await this.#jsm();
     try {
       await manager.streams.purge(EVENTS_STREAM, { seq: seq + 1 });

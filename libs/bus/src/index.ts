@@ -1,3 +1,5 @@
+export { assign } from './assign.ts';
+export type { Place } from './assign.ts';
 export { Bucket } from './bucket.ts';
 export type { Change, Entry } from './bucket.ts';
 export { Bus, openBus } from './bus.ts';
@@ -7,4 +9,9 @@ export type { BusErrorCode } from './errors.ts';
 export { EventStream } from './event-stream.ts';
 export type { StoredBatch, StreamBounds, StreamState } from './event-stream.ts';
 export { withLease } from './lease.ts';
-export type { LeaseRecord } from './lease.ts';
+export type { LeaseOptions, LeaseRecord } from './lease.ts';
+export { joinMembers, Membership } from './members.ts';
+export type { Member } from './members.ts';
+export { Requests } from './requests.ts';
+export { reportService, serviceReports } from './service-report.ts';
+export type { ServiceReportOptions } from './service-report.ts';

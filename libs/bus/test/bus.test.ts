@@ -83,6 +83,13 @@ test('reads from a position on, in order, with kind, cluster, partition and coun
   );
 });
 
+test('freeing up to position 0 frees nothing', async () => {
+  await bus.events.publish(batchSubject('gap', 'prod', 0), encode('x'), { id: 'p0', count: 1, collector: 'c' });
+  const before = await bus.events.state();
+  await bus.events.purgeThrough(0);
+  expect(await bus.events.state()).toEqual(before);
+});
+
 test('what is purged is passed over', async () => {
   const { lastSeq } = await bus.events.state();
   await bus.events.publish(batchSubject('gap', 'prod', 0), encode('x'), { id: 'p1', count: 1, collector: 'c' });

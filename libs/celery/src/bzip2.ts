@@ -28,7 +28,7 @@ export function bunzip2(data: Uint8Array, maxBytes: number): Buffer {
       const checksum = bits.take(16) * 0x10000 + bits.take(16);
       if (mark === endMark) break;
       if (mark !== blockMark) throw new Bzip2Error('no block header');
-      const block = unpackRuns(readBlock(bits, column), maxBytes - total);
+      const block = unpackRuns(readBlock(bits, column, maxBytes - total), maxBytes - total);
       if (checksumOf(block) !== checksum) throw new Bzip2Error('bad checksum');
       chunks.push(block);
       total += block.length;
@@ -82,7 +82,7 @@ interface Table {
 }
 
 /** Reads one block up to, but not through, its outer run-length layer. `column` is scratch space of the block's size. */
-function readBlock(bits: Bits, column: Uint8Array): Uint8Array {
+function readBlock(bits: Bits, column: Uint8Array, maxBytes: number): Uint8Array {
   if (bits.take(1) === 1) throw new Bzip2Error('randomised blocks are obsolete');
   const origin = bits.take(24);
   const alphabet = readAlphabet(bits);
@@ -91,6 +91,8 @@ function readBlock(bits: Bits, column: Uint8Array): Uint8Array {
   const selectors = readSelectors(bits, tableCount);
   const tables = Array.from({ length: tableCount }, () => readTable(bits, alphabet.length + 2));
   const length = readSymbols(bits, selectors, tables, alphabet, column);
+  // five bytes of the run-length layer say four at least: what would be too large anyway need not be sorted first
+  if (length * 4 > maxBytes * 5) throw new Bzip2SizeError('output too large');
   return undoSorting(column.subarray(0, length), origin);
 }
 
@@ -223,7 +225,9 @@ function unpackRuns(packed: Uint8Array, maxBytes: number): Buffer {
   const out = Buffer.allocUnsafe(unpackedLength(packed, maxBytes));
   let length = 0;
   walkRuns(packed, (byte, count) => {
-    out.fill(byte, length, length + count);
+    // nearly every run is one byte, for which a call of `fill` is a hundred times too slow
+    if (count === 1) out[length] = byte;
+    else out.fill(byte, length, length + count);
     length += count;
   });
   return out;
@@ -254,15 +258,16 @@ function walkRuns(packed: Uint8Array, emit: (byte: number, count: number) => voi
   }
 }
 
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
+const crcTable = Int32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 24;
   for (let bit = 0; bit < 8; bit++) crc = crc < 0 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
-  return crc >>> 0;
+  return crc;
 });
 
 /** bzip2's CRC-32: most significant bit first, unlike zlib's. */
 function checksumOf(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = ((crc << 8) ^ (crcTable[((crc >>> 24) ^ byte) & 0xff] ?? 0)) >>> 0;
+  // signed until the end: the engine would box what is above 31 bits
+  let crc = -1;
+  for (const byte of bytes) crc = (crc << 8) ^ (crcTable[((crc >>> 24) ^ byte) & 0xff] ?? 0);
   return ~crc >>> 0;
 }

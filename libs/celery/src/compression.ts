@@ -2,7 +2,7 @@ import { brotliDecompressSync, inflateSync, zstdDecompressSync } from 'node:zlib
 import { bunzip2, Bzip2SizeError } from './bzip2.ts';
 import { CeleryDecodeError, excerpt } from './errors.ts';
 import type { JsonValue } from './json.ts';
-import { MAX_BYTES, MAX_BZIP2_BYTES, MAX_RATIO, RATIO_FREE_BYTES } from './limits.ts';
+import { BZIP2_RATIO_FREE_BYTES, MAX_BYTES, MAX_BZIP2_BYTES, MAX_RATIO, RATIO_FREE_BYTES } from './limits.ts';
 
 type Decompress = (data: Uint8Array, maxOutputLength: number) => Uint8Array;
 
@@ -29,7 +29,7 @@ const methods: ReadonlyMap<JsonValue, Decompress> = new Map([
 /**
  * Undoes kombu's `compression` header. LZMA is not supported: neither Node nor a well-kept package decodes it.
  *
- * Output is bounded by {@link MAX_BYTES} and, above {@link RATIO_FREE_BYTES}, by {@link MAX_RATIO} times the input.
+ * Output is bounded by {@link MAX_BYTES} and, above {@link RATIO_FREE_BYTES} (bzip2: {@link BZIP2_RATIO_FREE_BYTES}), by {@link MAX_RATIO} times the input.
  * @throws CeleryDecodeError `CELERY_COMPRESSION_UNSUPPORTED`, `CELERY_COMPRESSION_INVALID`, `CELERY_TOO_LARGE`
  */
 export function decompress(data: Uint8Array, method: JsonValue): Uint8Array {
@@ -38,7 +38,8 @@ export function decompress(data: Uint8Array, method: JsonValue): Uint8Array {
     const name = typeof method === 'string' ? excerpt(method) : typeof method;
     throw new CeleryDecodeError('CELERY_COMPRESSION_UNSUPPORTED', `compression ${name}`, { method: name });
   }
-  const limit = Math.min(MAX_BYTES, Math.max(RATIO_FREE_BYTES, data.length * MAX_RATIO));
+  const freeBytes = run === bunzip2 ? BZIP2_RATIO_FREE_BYTES : RATIO_FREE_BYTES;
+  const limit = Math.min(MAX_BYTES, Math.max(freeBytes, data.length * MAX_RATIO));
   const facts = { method: String(method), compressedBytes: data.length, limit };
   if (run === bunzip2 && data.length > MAX_BZIP2_BYTES) {
     throw new CeleryDecodeError('CELERY_TOO_LARGE', `bzip2 body of ${data.length} bytes`, facts);

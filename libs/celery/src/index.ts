@@ -12,6 +12,9 @@ export type { DecodedEvents } from './event-decoder.ts';
 export { parsePythonJson, stringifyPythonJson } from './json.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { MAX_BYTES, MAX_DEPTH } from './limits.ts';
+export { decodeStoredResult } from './stored-result.ts';
+export type { StoredResult } from './stored-result.ts';
+export { PLAIN_FLAG, PLAIN_NUMBER, PLAIN_TEXT, PlainEvents } from './plain-events.ts';
 export { certificateStore, readSignedBody, verifySignedBody } from './signed.ts';
 export type { CertificateStore, SignedBody } from './signed.ts';
 export { decodeTaskMessage, taskHeaders } from './task-message.ts';
@@ -23,7 +26,18 @@ export { reprToJson, reprToJsonText } from './repr/json.ts';
 export type { ReprEntry, ReprNode, ReprResult } from './repr/node.ts';
 export { MAX_REPR_LENGTH, parseRepr } from './repr/parse.ts';
 export { MAX_ATTEMPTS } from './fold/run.ts';
+export { resultState } from './fold/fact.ts';
+export type { MeadowEvent, TaskFact } from './fold/fact.ts';
 export { emptyTask, factsOf, fold, foldAll, foldMany, MAX_FACTS } from './fold/task.ts';
-export type { Attempt, AttemptState, CutField, KnownTaskState, Progress, Task, TaskState } from './fold/task.ts';
+export type {
+  Attempt,
+  AttemptState,
+  CutField,
+  EndSource,
+  KnownTaskState,
+  Progress,
+  Task,
+  TaskState,
+} from './fold/task.ts';
 export { foldWorker, livenessOf } from './fold/worker.ts';
 export type { Liveness, Worker } from './fold/worker.ts';

@@ -48,6 +48,15 @@ export const transportOptions = z.looseObject({
   sentinel_kwargs: z.record(z.string(), z.unknown()).optional(),
 });
 
+const poolRule = z.strictObject({
+  match: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine((match) => match.split('*').length <= 4, 'use at most three *'),
+  pool: z.string().min(1).max(100),
+});
+
 /**
  * One Celery cluster to watch: everything that shares a broker URL (with its db or vhost).
  * Kept as JSON in the NATS key-value bucket `meadow_clusters` under its name.
@@ -57,6 +66,10 @@ export const clusterDefinition = z.strictObject({
   /** kombu's URL form, several joined by `;` for failover. May hold a password: never log it. */
   broker: z.string().min(1),
   transportOptions: transportOptions.default({}),
+  /** Celery's `result_backend`, where workers write results. May hold a password: never log it. @default none is read */
+  resultBackend: z.string().min(1).optional(),
+  /** Celery's `result_backend_transport_options`: `global_keyprefix`, `master_name`, `sentinel_kwargs`. */
+  resultTransportOptions: transportOptions.optional(),
   /** Celery's `event_exchange`. @default 'celeryev' */
   eventExchange: z.string().min(1).default('celeryev'),
   tls: tls.optional(),
@@ -68,6 +81,8 @@ export const clusterDefinition = z.strictObject({
     })
     .prefault({}),
   retention: retentionPolicy.prefault({}),
+  /** Which workers are copies of each other, the first that fits counts; see `workerPool` for what holds without. @default [] */
+  workerPools: z.array(poolRule).max(50).default([]),
   masking: maskingPolicy.prefault({}),
   /** `seed`: from a collector's file, environment or arguments, and gone when it is no longer there. @default 'user' */
   source: z.enum(['seed', 'user']).default('user'),
@@ -78,6 +93,19 @@ export type ClusterDefinition = z.output<typeof clusterDefinition>;
 export type ClusterDefinitionInput = z.input<typeof clusterDefinition>;
 export type RetentionPolicy = z.output<typeof retentionPolicy>;
 export type MaskingPolicy = z.output<typeof maskingPolicy>;
+
+const resultsStatus = z.object({
+  /** `unreadable`: Meadow has no way to read this kind of backend, or this one's contents; `detail` says why. */
+  state: z.enum(['connecting', 'connected', 'failed', 'unreadable']),
+  /** Where it is, the password masked. */
+  endpoint: z.string(),
+  /** One line with the remedy when failed, the reason when unreadable. Never holds a secret. */
+  detail: z.string(),
+  /** Results taken and results that could not be read, since the collector started. */
+  taken: z.number(),
+  rejected: z.number(),
+});
+export type ResultsStatus = z.output<typeof resultsStatus>;
 
 /** How a collector stands with a cluster's broker, as it was last told. Kept in the bucket `meadow_status`. */
 export const clusterStatus = z.object({
@@ -96,8 +124,23 @@ export const clusterStatus = z.object({
   gaps: z.number(),
   /** Unix seconds of the newest event heard; null when none was. */
   lastEventAt: z.number().nullable(),
+  /** How the results of this cluster are read; null when no result backend is configured. */
+  results: resultsStatus.nullable().optional(),
   /** Unix seconds of this report; a report older than 15 s is stale. */
   reportedAt: z.number(),
+  /** The collector that watches the cluster and tells this. */
   collector: z.string(),
+  /** The collector that listens too and takes over without a gap; null when there is none. */
+  standby: z.string().nullable().optional(),
 });
 export type ClusterStatus = z.output<typeof clusterStatus>;
+
+/** Up to when a cluster's events are known to be in the stream. Kept in the bucket `meadow_heard` for good. */
+export const heardRecord = z.object({
+  collector: z.string(),
+  /** Unix seconds by that collector's clock: every event that came to it before is in the stream. */
+  heardUntil: z.number(),
+  /** Recent rate, from which the size of a gap is estimated; null before it was measured. */
+  eventsPerSecond: z.number().nullable(),
+});
+export type HeardRecord = z.output<typeof heardRecord>;

@@ -2,6 +2,7 @@ export {
   clusterDefinition,
   clusterName,
   clusterStatus,
+  heardRecord,
   maskingPolicy,
   retentionPolicy,
   transportOptions,
@@ -10,12 +11,20 @@ export type {
   ClusterDefinition,
   ClusterDefinitionInput,
   ClusterStatus,
+  HeardRecord,
   MaskingPolicy,
+  ResultsStatus,
   RetentionPolicy,
 } from './cluster.ts';
-export { eventId, partitionOf, PARTITIONS } from './event-id.ts';
+export { eventId, EventIdLanes, partitionOf, partitionOfAscii, PARTITIONS } from './event-id.ts';
 export type { GapRecord, PipelineEvent, PoisonRecord } from './pipeline-event.ts';
+export { HOPS, serviceStatus } from './service.ts';
+export type { BrokerCost, BufferStatus, Hop, HopStatus, ServiceFacts, ServiceStatus } from './service.ts';
+export { resultsAnswer, resultsQuestion } from './results.ts';
+export type { ResultsAnswer, ResultsQuestion } from './results.ts';
 export {
+  askDoctorSubject,
+  askResultsSubject,
   BATCH_FORMAT_VERSION,
   BATCH_HEADERS,
   batchSubject,
@@ -27,5 +36,31 @@ export {
   parseBatchSubject,
 } from './subjects.ts';
 export type { BatchKind } from './subjects.ts';
-export { attemptRow, FINAL_STATES, TASK_STATES, taskEventRow, taskListRow, taskRow, workerRow } from './task.ts';
-export type { AttemptRow, LiveTasks, LiveWorkers, TaskEventRow, TaskListRow, TaskRow, WorkerRow } from './task.ts';
+export {
+  attemptRow,
+  FINAL_STATES,
+  LOST_REASONS,
+  TASK_STATES,
+  taskEventRow,
+  taskListRow,
+  taskRow,
+  workerRow,
+} from './task.ts';
+export type {
+  AttemptRow,
+  LiveTasks,
+  LiveWorkers,
+  LostReason,
+  TaskEventRow,
+  TaskListRow,
+  TaskRow,
+  WorkerRow,
+} from './task.ts';
+export { TaskEventFormatError, TaskEventReader } from './task-event-reader.ts';
+export { HEAD_COLUMNS, TAIL_COLUMNS } from './task-event-row.ts';
+export { encodeTaskEvents, TaskEventWriter } from './task-event-writer.ts';
+export type { TaskEventFields, TaskEventWriterOptions } from './task-event-writer.ts';
+export { workerPool } from './worker-pool.ts';
+export type { PoolRule } from './worker-pool.ts';
+export { findings, judgeTraffic } from './doctor.ts';
+export type { Finding, Traffic } from './doctor.ts';

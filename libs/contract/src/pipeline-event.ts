@@ -1,7 +1,7 @@
 /**
- * One Celery event as it travels on NATS and lies in ClickHouse: a flat object, one JSON line, column names as keys.
- * A key that the event did not carry is left out, so that the column takes its default. Times are Unix seconds, UTC,
- * to the microsecond.
+ * One Celery event as it travels on NATS and lies in ClickHouse: a flat object, column names as keys. A task's event is
+ * written as the row that `TaskEventWriter` makes of it, a worker's as one JSON line. A key that the event did not carry
+ * is left out, so that the column takes its default. Times are Unix seconds, UTC, to the microsecond.
  */
 export interface PipelineEvent {
   readonly cluster: string;
@@ -37,6 +37,8 @@ export interface PipelineEvent {
   readonly signum?: string;
   readonly expired?: boolean;
   readonly requeue?: boolean;
+  /** Why Meadow, not Celery, says that the task ended; absent on Celery's own events. */
+  readonly end_reason?: string;
 
   readonly freq?: number;
   readonly active?: number;
@@ -71,8 +73,12 @@ export interface GapRecord {
   readonly collector: string;
   readonly started_at: number;
   readonly ended_at: number;
-  /** As the event source tells it: connection lost, our buffer or our queue at its bound, broker restarted. */
-  readonly reason: 'disconnected' | 'overflow' | 'queue-overflow' | 'broker-restarted';
+  /**
+   * Connection lost, our buffer or our queue at its bound, broker restarted; or no collector listened, which only a broker
+   * that keeps nothing makes a gap; or most workers' heartbeats did not come while the connection stood.
+   */
+  readonly reason:
+    'disconnected' | 'overflow' | 'queue-overflow' | 'broker-restarted' | 'collector-down' | 'heartbeats-missed';
   /** Best estimate of the events missed; null when nothing is known. */
   readonly estimated_events: number | null;
 }

@@ -9,8 +9,16 @@ export const BUCKETS = {
   status: 'meadow_status',
   /** `<lease>` → holder */
   leases: 'meadow_leases',
-  /** `<partition or kind>` → the batch being written, so that a crash repeats it with the same token */
+  /** `<service>.<replica>` → beat of a live replica, gone after seconds of silence */
+  members: 'meadow_members',
+  /** `<cluster>` → HeardRecord: up to when its events are known to be in the stream */
+  heard: 'meadow_heard',
+  /** `<writer>` → the batch being written, so that a crash repeats it with the same token */
   intents: 'meadow_intents',
+  /** One record: who writes which partition of the events stream, and from where on */
+  partitions: 'meadow_partitions',
+  /** `<service id>` → ServiceStatus, gone soon after the service stops */
+  services: 'meadow_services',
 } as const;
 
 /** What an events-stream message holds: task events, worker events, undecodable messages, gaps. */
@@ -35,12 +43,18 @@ export const EVENTS_SUBJECTS = 'meadow.events.>';
 export const liveTasksSubject = (cluster: string): string => `meadow.live.tasks.${cluster}`;
 export const liveWorkersSubject = (cluster: string): string => `meadow.live.workers.${cluster}`;
 
+/** Asked of the collector that holds a cluster, a `ResultsQuestion`; answered with a `ResultsAnswer`. */
+export const askResultsSubject = (cluster: string): string => `meadow.ask.results.${cluster}`;
+
+/** Asked of the collector that holds a cluster; answered with `Finding[]` about its broker. */
+export const askDoctorSubject = (cluster: string): string => `meadow.ask.doctor.${cluster}`;
+
 /** Headers of a batch message. */
 export const BATCH_HEADERS = {
-  /** format version, now '1' */
+  /** format version, now '2' */
   version: 'Meadow-Version',
   /** events in the message */
   count: 'Meadow-Count',
   collector: 'Meadow-Collector',
 } as const;
-export const BATCH_FORMAT_VERSION = '1';
+export const BATCH_FORMAT_VERSION = '2';

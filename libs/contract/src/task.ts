@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Celery's states plus the ones that its events know and its results do not; custom states are upper-case names. */
+/** Celery's states, those that its events know and its results do not, and Meadow's `LOST`; custom states are upper-case names. */
 export const TASK_STATES = [
   'PENDING',
   'RECEIVED',
@@ -10,9 +10,17 @@ export const TASK_STATES = [
   'FAILURE',
   'REVOKED',
   'REJECTED',
+  'LOST',
 ] as const;
-/** States in which nothing more is expected of a task. */
-export const FINAL_STATES = ['SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED'] as const;
+/** States in which nothing more is expected of a task. `LOST` is Meadow's judgement: any later word of Celery's undoes it. */
+export const FINAL_STATES = ['SUCCESS', 'FAILURE', 'REVOKED', 'REJECTED', 'LOST'] as const;
+
+/**
+ * Why a task is `LOST`. The worker that had it said goodbye, went silent, or was replaced by another process of its name;
+ * or the worker lives and runs nothing: then the end was lost in a measured gap (`event-lost`) or never told (`no-end`).
+ */
+export const LOST_REASONS = ['worker-offline', 'worker-lost', 'worker-restarted', 'event-lost', 'no-end'] as const;
+export type LostReason = (typeof LOST_REASONS)[number];
 
 const seconds = z.number().nullable().describe('Unix seconds, UTC, microseconds kept; null = not known');
 
@@ -65,6 +73,12 @@ export type TaskListRow = z.output<typeof taskListRow>;
 
 /** A task with everything that is known of it. */
 export const taskRow = taskListRow.extend({
+  /** who told its end: 'event', 'result-backend' or 'derived'; '' while it has not ended */
+  end_source: z.string(),
+  /** a `LostReason` when it is LOST, else '' */
+  end_reason: z.string(),
+  /** of the worker */
+  pid: z.number().nullable(),
   client: z.string(),
   exception_type: z.string(),
   traceback: z.string(),
@@ -100,17 +114,25 @@ export const taskEventRow = z.object({
   traceback: z.string(),
   result: z.string(),
   extra: z.string(),
+  /** on meadow-lost */
+  end_reason: z.string(),
 });
 export type TaskEventRow = z.output<typeof taskEventRow>;
 
 export const workerRow = z.object({
   cluster: z.string(),
   worker: z.string(),
-  /** online: heard within its window; lost: silent past it; offline: said goodbye */
-  state: z.enum(['online', 'offline', 'lost']),
+  /** what its renamed copies share: see `workerPool` */
+  pool: z.string(),
+  /** online: heard within its window; lost: silent past it; offline: said goodbye; quiet: sends no heartbeats at all */
+  state: z.enum(['online', 'offline', 'lost', 'quiet']),
   pid: z.number().nullable(),
   started_at: seconds,
   last_heartbeat_at: seconds,
+  /** by the collector's clock, unlike the times above, which are the worker's */
+  last_heard_at: seconds,
+  /** what the worker's clock is behind the collector's, seconds; delay of delivery included */
+  clock_offset_seconds: z.number().nullable(),
   active: z.number().nullable(),
   processed: z.number().nullable(),
   loadavg: z.array(z.number()),

@@ -7,3 +7,5 @@ export { retry } from './retry.ts';
 export type { RetryOptions } from './retry.ts';
 export { portNumber, runService } from './service.ts';
 export type { ServiceContext } from './service.ts';
+export { exposeFlow, watchVitals } from './vitals.ts';
+export type { Flow, Vitals } from './vitals.ts';

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ConfigError, readConfig } from './config.ts';
 import { openHealth, type ReadyCheck } from './health.ts';
@@ -17,6 +18,8 @@ const commonConfig = z.object({
 export interface ServiceContext<Config> {
   readonly config: Config;
   readonly log: Logger;
+  /** Meadow's version, which all of its projects share. */
+  readonly version: string;
   readonly metrics: Registry;
   /** Aborted when the process is asked to stop. */
   readonly signal: AbortSignal;
@@ -68,7 +71,14 @@ export async function runService<S extends z.ZodObject>(
             metrics,
             ready: () => ready(),
           });
-    await run({ config, log, metrics, signal: stop.signal, readyWhen: (check) => (ready = check) });
+    await run({
+      config,
+      log,
+      version: readVersion(),
+      metrics,
+      signal: stop.signal,
+      readyWhen: (check) => (ready = check),
+    });
     log.info({}, 'stopped');
     process.exitCode = 0;
   } catch (error) {
@@ -82,6 +92,11 @@ export async function runService<S extends z.ZodObject>(
   }
   // what is still open (a half-closed socket, say) must not keep a stopped service alive
   setTimeout(() => process.exit(), 500).unref();
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 function onStopRequest(stop: (reason: string) => void): void {

@@ -7,7 +7,7 @@ export function seconds(column: string): string {
 export const eventColumns = [
   ...['cluster', 'event_id', 'type', 'worker', 'pid', 'clock', 'task_id', 'name', 'args', 'kwargs', 'retries', 'eta'],
   ...['expires', 'root_id', 'parent_id', 'queue', 'exchange', 'routing_key', 'result', 'runtime', 'exception'],
-  ...['traceback', 'terminated', 'signum', 'expired', 'requeue', 'extra'],
+  ...['traceback', 'terminated', 'signum', 'expired', 'requeue', 'extra', 'end_reason'],
 ]
   .map((name) => `e.${name} AS ${name}`)
   .concat(`${seconds('e.timestamp')} AS timestamp`, `${seconds('e.collected_at')} AS collected_at`)
@@ -35,5 +35,7 @@ export const taskColumns = [
   ...['client', 'exception_type', 'traceback', 'eta', 'expires', 'exchange', 'routing_key'].map(
     (name) => `t.${name} AS ${name}`,
   ),
-  ...['terminated', 'signum', 'expired', 'cut', 'clock_skewed', 'attempt_log'].map((name) => `t.${name} AS ${name}`),
+  ...['terminated', 'signum', 'expired', 'cut', 'clock_skewed', 'attempt_log', 'end_source', 'end_reason', 'pid'].map(
+    (name) => `t.${name} AS ${name}`,
+  ),
 ].join(', ');

@@ -63,6 +63,9 @@ const MEANING: Readonly<Record<string, StoreErrorCode>> = {
   '210': 'STORE_UNREACHABLE', // NETWORK_ERROR
   '279': 'STORE_UNREACHABLE', // ALL_CONNECTION_TRIES_FAILED
   '164': 'STORE_OVERLOADED', // READONLY: a server that is starting, or its disk turned read-only
+  '75': 'STORE_OVERLOADED', // CANNOT_WRITE_TO_FILE_DESCRIPTOR: a full disk, as are the next two
+  '76': 'STORE_OVERLOADED', // CANNOT_OPEN_FILE
+  '1001': 'STORE_OVERLOADED', // STD_EXCEPTION: std::filesystem's own errors
   '202': 'STORE_OVERLOADED', // TOO_MANY_SIMULTANEOUS_QUERIES
   '203': 'STORE_OVERLOADED', // NO_FREE_CONNECTION
   '225': 'STORE_OVERLOADED', // NO_ZOOKEEPER

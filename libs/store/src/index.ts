@@ -14,11 +14,18 @@ export {
   insertTasks,
   insertWorkers,
   insertWorkerSamples,
-  taskWriteLine,
 } from './writes.ts';
-export type { Lines, WriteOptions } from './writes.ts';
+export type { EncodedRows, Lines, WriteOptions } from './writes.ts';
+export { RowBinary } from './row-binary.ts';
+export type { Rows } from './row-binary.ts';
+export { appendTask, TASK_COLUMNS } from './task-row.ts';
+export { openTasksOf, taskHolders, workerFacts, workerProcesses } from './open-tasks.ts';
+export type { OpenTask, TaskHolder, WorkerFacts, WorkerProcess } from './open-tasks.ts';
 export { MAX_IDS, openTaskIds, recentEventIds, taskEventsByIds, taskKeysByIds } from './recovery.ts';
 export type { RecoveryOptions, StoredTaskKey } from './recovery.ts';
+
+export { insertLoss, lossMeasuredUntil, measureLoss } from './measure-loss.ts';
+export type { LossRow } from './measure-loss.ts';
 
 export type { AskOptions, TimeRange } from './questions/options.ts';
 export { clusterSummaries } from './questions/cluster-summaries.ts';
@@ -27,6 +34,8 @@ export { dbInfo } from './questions/db-info.ts';
 export type { DbInfo, TableInfo } from './questions/db-info.ts';
 export { ingestGaps } from './questions/ingest-gaps.ts';
 export type { IngestGapsInput } from './questions/ingest-gaps.ts';
+export { ingestLoss } from './questions/ingest-loss.ts';
+export type { ClusterLoss, LossWindow } from './questions/ingest-loss.ts';
 export { overview } from './questions/overview.ts';
 export type {
   Durations,
@@ -38,6 +47,8 @@ export type {
 } from './questions/overview.ts';
 export { poisonList } from './questions/poison-list.ts';
 export type { PoisonListInput } from './questions/poison-list.ts';
+export { storeLoad } from './questions/store-load.ts';
+export type { StoreLoad } from './questions/store-load.ts';
 export { taskDetail } from './questions/task-detail.ts';
 export type { TaskDetailInput } from './questions/task-detail.ts';
 export { taskEvents } from './questions/task-events.ts';
@@ -46,3 +57,5 @@ export { taskList } from './questions/task-list.ts';
 export type { TaskListInput, TaskListPage } from './questions/task-list.ts';
 export { workerList } from './questions/worker-list.ts';
 export type { WorkerListInput, WorkerListRow } from './questions/worker-list.ts';
+export { workerHistory } from './questions/worker-history.ts';
+export type { WorkerHistoryInput, WorkerLife, WorkerSample } from './questions/worker-history.ts';

@@ -67,7 +67,10 @@ export async function taskKeysByIds(
   );
 }
 
-/** Ids of the task events collected in the last seconds, newest first, at most `limit`. @throws StoreError */
+/**
+ * Ids of the task events collected in the last seconds before the newest stored one, newest first, at most `limit`: an
+ * aggregator that comes back after hours asks for those it wrote before it went. @throws StoreError
+ */
 export async function recentEventIds(
   store: Store,
   input: RecoveryOptions & {
@@ -80,7 +83,8 @@ export async function recentEventIds(
     'recent event ids',
     `SELECT e.event_id AS event_id
      FROM ${store.database}.task_events AS e
-     WHERE e.collected_at > now64(6) - toIntervalSecond({since:UInt32})
+     -- a collector's clock that runs ahead must not hide the others' events
+     WHERE e.collected_at > least(now64(6), (SELECT max(collected_at) FROM ${store.database}.task_events)) - toIntervalSecond({since:UInt32})
        AND ({cluster:String} = '' OR e.cluster = {cluster:String})
      ORDER BY e.collected_at DESC
      LIMIT {limit:UInt32}`,
@@ -90,7 +94,13 @@ export async function recentEventIds(
   return rows.map((row) => row.event_id);
 }
 
-/** Tasks first seen in the last seconds that are not final, newest first, at most `limit`. @throws StoreError */
+/** How long after its last event a final task may still be heard of. */
+const LINGERS_SECONDS = 600;
+
+/**
+ * Tasks first seen in the last seconds of which more may be heard, at most `limit`: first those that are not final, then
+ * those that became so a moment ago, since events may come in another order, or are LOST, which redelivery undoes; of each the newest first. @throws StoreError
+ */
 export async function openTaskIds(
   store: Store,
   input: RecoveryOptions & {
@@ -106,10 +116,10 @@ export async function openTaskIds(
      WHERE toStartOfHour(t.first_seen_at) >= toStartOfHour(now() - toIntervalSecond({since:UInt32}))
        AND t.first_seen_at > now64(6) - toIntervalSecond({since:UInt32})
        AND ({cluster:String} = '' OR t.cluster = {cluster:String})
-       AND NOT t.is_final
-     ORDER BY t.first_seen_at DESC
+       AND (NOT t.is_final OR t.state = 'LOST' OR t.updated_at > now64(6) - toIntervalSecond({lingers:UInt32}))
+     ORDER BY t.is_final, t.first_seen_at DESC
      LIMIT {limit:UInt32}`,
-    { since: input.sinceSeconds, limit: input.limit, cluster: input.cluster ?? '' },
+    { since: input.sinceSeconds, lingers: LINGERS_SECONDS, limit: input.limit, cluster: input.cluster ?? '' },
     { timeoutMs: 30_000, ...input },
   );
 }

@@ -75,4 +75,5 @@ export interface StoredTaskEvent {
   readonly expired: boolean | null;
   readonly requeue: boolean | null;
   readonly extra: string;
+  readonly end_reason: string;
 }

@@ -104,13 +104,13 @@ export class Store implements AsyncDisposable {
     );
   }
 
-  /** One repeatable write of JSON lines. No lines: no write. */
+  /** One repeatable write: of JSON lines, or of rows of RowBinary with these columns. No bytes: no write. */
   async insert(
     table: string,
-    lines: Buffer | readonly Buffer[],
-    options: CallOptions & { readonly token: string },
+    rows: Buffer | readonly Buffer[],
+    options: CallOptions & { readonly token: string; readonly columns?: readonly string[] },
   ): Promise<void> {
-    const chunks = Buffer.isBuffer(lines) ? [lines] : lines;
+    const chunks = Buffer.isBuffer(rows) ? [rows] : rows;
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     const operation = `insert ${table}`;
     if (bytes === 0) return;
@@ -119,9 +119,11 @@ export class Store implements AsyncDisposable {
         operation,
       });
     }
+    const { columns } = options;
+    const form = columns === undefined ? 'FORMAT JSONEachRow' : `(${columns.join(', ')}) FORMAT RowBinary`;
     await this.#call(operation, { timeoutMs: 60_000, ...options }, async (signal) => {
       const { stream } = await this.#client.exec({
-        query: `INSERT INTO ${this.database}.${table} FORMAT JSONEachRow`,
+        query: `INSERT INTO ${this.database}.${table} ${form}`,
         values: Readable.from(chunks, { objectMode: false }),
         clickhouse_settings: { ...INSERT_SETTINGS, insert_deduplication_token: options.token },
         abort_signal: signal,
@@ -184,6 +186,8 @@ const INSERT_SETTINGS: ClickHouseSettings = {
   input_format_parallel_parsing: 0,
   input_format_skip_unknown_fields: 1,
   wait_end_of_query: 1,
+  // on a full disk the engine has been seen to keep a part of which only a piece was written: it must refuse before
+  min_free_disk_bytes_to_perform_insert: 100_000_000,
 };
 
 /** Opens a pool of connections; nothing is sent until the first call. @throws StoreError on a bad database name */

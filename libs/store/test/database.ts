@@ -83,6 +83,9 @@ export function task(task_id: string, first_seen_at: number, more: Partial<TaskW
     cut: [],
     clock_skewed: false,
     attempt_log: [],
+    end_source: '',
+    end_reason: '',
+    pid: null,
   };
   return { ...row, version: 1, keep_until: Math.floor(Date.now() / 1000) + 86_400, is_final: false, ...more };
 }

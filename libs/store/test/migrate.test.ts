@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,21 +15,23 @@ async function ownMigrations(): Promise<string> {
   return folder;
 }
 
+const newest = (await readdir(new URL('../migrations', import.meta.url))).length;
+
 test('a second run finds nothing to do', async () => {
   await using store = openFreshStore();
   await ping(store);
-  expect(await migrate(store)).toEqual({ applied: [1, 2, 3, 4, 5], version: 5 });
+  expect(await migrate(store)).toMatchObject({ version: newest });
   const before = await tables(store);
-  expect(await migrate(store)).toEqual({ applied: [], version: 5 });
+  expect(await migrate(store)).toEqual({ applied: [], version: newest });
   expect(await tables(store)).toEqual(before);
 });
 
 test('replicas that start at once without a lock leave one complete schema', async () => {
   await using store = openFreshStore();
   await Promise.all([migrate(store), migrate(store), migrate(store), migrate(store)]);
-  expect(await migrate(store)).toEqual({ applied: [], version: 5 });
+  expect(await migrate(store)).toEqual({ applied: [], version: newest });
   const recorded = await sql(store, 'SELECT number FROM meadow.schema_migrations FINAL ORDER BY number');
-  expect(recorded).toHaveLength(5);
+  expect(recorded).toHaveLength(newest);
 });
 
 test('the lock is held while statements run, and not taken when there are none', async () => {
@@ -49,10 +51,10 @@ test('a database of a newer release is refused', async () => {
   const folder = await ownMigrations();
   try {
     await writeFile(
-      join(folder, '0006_future.sql'),
+      join(folder, '0099_future.sql'),
       'CREATE TABLE IF NOT EXISTS meadow.future (a UInt8) ENGINE = Null;\n',
     );
-    expect((await migrate(store, { folder })).version).toBe(6);
+    expect((await migrate(store, { folder })).version).toBe(99);
     await expect(migrate(store)).rejects.toMatchObject({ code: 'STORE_SCHEMA_NEWER', retryable: false });
   } finally {
     await rm(folder, { recursive: true });

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   clusterSummaries,
@@ -13,6 +14,7 @@ import {
   poisonList,
   taskDetail,
   taskEvents,
+  workerHistory,
   workerList,
   type Store,
   type WorkerWriteRow,
@@ -42,7 +44,8 @@ function history() {
 }
 
 const worker = (name: string, more: Partial<WorkerWriteRow> = {}): WorkerWriteRow => ({
-  ...{ cluster: 'prod', worker: name, pid: 7, started_at: HOUR, last_heartbeat_at: NOW - 1, active: 2, processed: 50 },
+  ...{ cluster: 'prod', worker: name, pool: '', last_heard_at: NOW - 1, clock_offset_seconds: 0 },
+  ...{ pid: 7, started_at: HOUR, last_heartbeat_at: NOW - 1, active: 2, processed: 50 },
   ...{ loadavg: [1, 2, 3], freq: 2, sw_ident: 'py-celery', sw_ver: '5.6.3', sw_sys: 'Linux', offline: false },
   updated_at: NOW - 1,
   ...more,
@@ -69,8 +72,9 @@ describe('over a known hour', () => {
     await insertWorkers(store, {
       rows: [
         worker('celery@w0'),
-        worker('celery@w1', { freq: 20, last_heartbeat_at: NOW - 59, updated_at: NOW - 59 }),
-        worker('celery@lost', { last_heartbeat_at: NOW - 31, updated_at: NOW - 31 }),
+        // its clock is an hour behind, which makes it no less alive
+        worker('celery@w1', { freq: 20, last_heartbeat_at: NOW - 3659, last_heard_at: NOW - 59, updated_at: NOW - 59 }),
+        worker('celery@lost', { last_heartbeat_at: NOW - 31, last_heard_at: NOW - 31, updated_at: NOW - 31 }),
         worker('celery@gone', { offline: true, active: 0 }),
         worker('celery@new', { last_heartbeat_at: null, active: null, freq: null, cluster: 'test' }),
       ],
@@ -184,7 +188,7 @@ describe('over a known hour', () => {
 
   test('the database tells its size', async () => {
     const info = await dbInfo(store);
-    expect(info.schema_version).toBe(5);
+    expect(info.schema_version).toBe(readdirSync(new URL('../migrations', import.meta.url)).length);
     expect(info.version).toMatch(/^\d+\.\d+/);
     expect(info.tables.find((table) => table.table === 'task_events')).toMatchObject({ rows: 301 });
     expect(info.bytes).toBeGreaterThan(0);
@@ -226,5 +230,49 @@ test('heartbeats are kept as samples, also without what Celery leaves out', asyn
   expect(await sql(store, 'SELECT freq, active, loadavg FROM meadow.worker_samples ORDER BY timestamp')).toEqual([
     { freq: 2, active: 1, loadavg: [0.5, 1, 2] },
     { freq: 5, active: null, loadavg: [] },
+  ]);
+});
+
+test('a worker without heartbeats is known by its tasks, and who only sends tasks is none', async () => {
+  await using store = await openMigratedStore();
+  const events = [
+    event('task-sent', 'a', HOUR + 10, { worker: 'gen1@web' }),
+    event('task-received', 'a', HOUR + 11, { worker: 'celery@mute' }),
+    event('task-succeeded', 'a', HOUR + 12, { worker: 'celery@mute', runtime: 1 }),
+    event('task-received', 'b', HOUR + 11, { worker: 'celery@w0' }),
+  ];
+  await insertTaskEvents(store, { lines: linesOf(events), token: '1' });
+  await insertWorkers(store, { rows: [worker('celery@w0')], token: '1' });
+  expect(await workerList(store, { cluster: 'prod', now: HOUR + 60 })).toMatchObject([
+    { worker: 'celery@w0' },
+    { worker: 'celery@mute', state: 'quiet', last_heard_at: HOUR, succeeded_last_hour: 1, active: null },
+  ]);
+  expect(await workerList(store, { cluster: 'prod', now: HOUR + 7300 })).toMatchObject([{ worker: 'celery@w0' }]);
+});
+
+test('a worker that was restarted has two lives, each with its own count', async () => {
+  await using store = await openMigratedStore();
+  const beat = (at: number, pid: number, processed: number, type = 'worker-heartbeat') =>
+    event(type, '', at, { worker: 'celery@w1', pid, processed, active: 1, freq: 2, loadavg: [0.5, 1, 2] });
+  const samples = [
+    beat(HOUR, 7, 0, 'worker-online'),
+    beat(HOUR + 10, 7, 40),
+    beat(HOUR + 70, 7, 90),
+    beat(HOUR + 75, 8, 0, 'worker-online'),
+    beat(HOUR + 130, 8, 30),
+    beat(HOUR + 131, 8, 30, 'worker-offline'),
+    event('worker-heartbeat', '', HOUR + 50, { worker: 'celery@other', pid: 1, processed: 5 }),
+  ];
+  await insertWorkerSamples(store, { lines: linesOf(samples), token: '1' });
+  const span = { cluster: 'prod', worker: 'celery@w1', from: HOUR, to: HOUR + 180, bucketSeconds: 60 };
+  const { lives, series } = await workerHistory(store, span);
+  expect(lives).toEqual([
+    { pid: 8, started_at: HOUR + 75, last_heard_at: HOUR + 131.02, said_goodbye: true, processed: 30 },
+    { pid: 7, started_at: HOUR, last_heard_at: HOUR + 70.02, said_goodbye: false, processed: 90 },
+  ]);
+  expect(series).toEqual([
+    { at: HOUR, active: 1, load: 0.5, processed: 40 },
+    { at: HOUR + 60, active: 1, load: 0.5, processed: 50 },
+    { at: HOUR + 120, active: 1, load: 0.5, processed: 30 },
   ]);
 });

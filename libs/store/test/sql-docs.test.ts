@@ -32,7 +32,10 @@ beforeAll(async () => {
   const attempt_log = [1, 2].map((number) => ({ ...run, number, state: 'RETRY', exception: '' }));
   await insertTaskEvents(store, { lines, token: '1' });
   await insertTasks(store, {
-    rows: [task(root_id, now - 60, { state: 'SUCCESS', attempts: 2, attempt_log })],
+    rows: [
+      task(root_id, now - 60, { state: 'SUCCESS', attempts: 2, attempt_log }),
+      task('lost', now - 60, { state: 'LOST', end_source: 'derived', end_reason: 'worker-lost' }),
+    ],
     token: '1',
   });
 });
@@ -40,7 +43,11 @@ afterAll(() => store[Symbol.asyncDispose]());
 
 describe('examples of docs/sql.md', () => {
   // these are about what the little history above does not have
-  const EMPTY = ['Load of workers, as they stand now and over the last hour', 'When numbers are lower bounds'];
+  const EMPTY = [
+    'Load of workers, as they stand now and over the last hour',
+    'When numbers are lower bounds',
+    'How much of what happened was heard, by cluster and day',
+  ];
 
   test('there are some', () => expect(examples.length).toBeGreaterThan(7));
 

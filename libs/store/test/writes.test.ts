@@ -170,10 +170,15 @@ test('recovery reads what is recent and what is open, and ten thousand tasks at 
   expect(recent).not.toContain(ancient.event_id);
   expect(await recentEventIds(store, { sinceSeconds: 600, limit: 3 })).toEqual(recent.slice(0, 3));
 
-  const rows = [task('open', now - 10), task('done', now - 5, { is_final: true }), task('stale', now - 7200)];
+  const rows = [
+    task('done', now - 5, { is_final: true }),
+    task('open', now - 10),
+    task('long done', now - 900, { is_final: true }),
+    task('stale', now - 7200),
+  ];
   await insertTasks(store, { rows, token: 't' });
   const open = await openTaskIds(store, { sinceSeconds: 3600, limit: 10 });
-  expect(open.map((key) => key.task_id)).toEqual(['open']);
+  expect(open.map((key) => key.task_id)).toEqual(['open', 'done']);
 });
 
 test('of a worker the newest facts stay', async () => {
@@ -181,6 +186,7 @@ test('of a worker the newest facts stay', async () => {
   const facts = {
     ...{ cluster: 'prod', worker: 'celery@w1', pid: 7, started_at: T, freq: 2, loadavg: [0.5, 0.25, 1] },
     ...{ processed: 10, sw_ident: 'py-celery', sw_ver: '5.6', sw_sys: 'Linux', offline: false },
+    ...{ pool: 'celery@w', last_heard_at: T + 4, clock_offset_seconds: 0.01 },
   };
   const older = { ...facts, last_heartbeat_at: T + 2, active: 1, updated_at: T + 2 };
   const newer = { ...facts, last_heartbeat_at: T + 4, active: 2, updated_at: T + 4 };

@@ -73,6 +73,20 @@ def ignore():
     raise Ignore()
 
 
+@app.task
+def recite(seconds, length):
+    """Returns more than events carry."""
+    time.sleep(seconds)
+    return "x" * length
+
+
+@app.task(acks_late=True)
+def linger(seconds=10.0):
+    """Its message stays with the broker until it has ended: a worker that dies leaves it to another."""
+    time.sleep(seconds)
+    return seconds
+
+
 @app.task(soft_time_limit=1, time_limit=2)
 def overdue(seconds=10.0):
     time.sleep(seconds)

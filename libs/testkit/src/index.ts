@@ -14,7 +14,9 @@ export type { RabbitmqOptions, RabbitmqServer, RabbitmqUser } from './rabbitmq.t
 export { findReadyUrl } from './ready-line.ts';
 export { startRedis, startRedisSentinel } from './redis.ts';
 export type { RedisOptions, RedisSentinel, RedisServer, SentinelOptions } from './redis.ts';
-export type { TestServer } from './server.ts';
+export type { NativeServer, TestServer } from './server.ts';
+export { openSmallDisk } from './small-disk.ts';
+export type { SmallDisk } from './small-disk.ts';
 export { removeFolder, tempFolder } from './temp-folder.ts';
 export { waitFor } from './wait-for.ts';
 export type { WaitOptions } from './wait-for.ts';

@@ -1,14 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import type { ClusterDefinitionInput } from '@meadow/contract';
-import { startChild, type Child } from './child.ts';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from './embedded-clickhouse.ts';
 import { startNats, type NatsServer } from './nats.ts';
 import { freePort } from './ports.ts';
+import { openNative, type NativeServer } from './server.ts';
 
 /** Services of Meadow that run as processes of their own. */
 export type ServiceName = 'collector' | 'aggregator' | 'gateway';
 
-export interface Service extends Child, AsyncDisposable {
+/** Disposing it is an orderly stop. */
+export interface Service extends NativeServer {
   readonly service: ServiceName;
   /** Where /livez, /readyz and /metrics answer; for the gateway also everything else. */
   readonly url: string;
@@ -21,11 +22,11 @@ export interface ServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts one service from its source and waits until it says that it is ready. */
+/** Starts one service from its source and waits until it says that it is ready. A restart keeps its port. */
 export async function startService(service: ServiceName, options: ServiceOptions): Promise<Service> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const child = await startChild({
+  const launch = () => ({
     name: service,
     command: process.execPath,
     args: [fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url))],
@@ -41,7 +42,8 @@ export async function startService(service: ServiceName, options: ServiceOptions
       return answer?.ok === true;
     },
   });
-  return Object.assign(child, { service, url, [Symbol.asyncDispose]: () => child.stop() });
+  const server = await openNative(launch, async () => undefined);
+  return Object.assign(server, { service, url, [Symbol.asyncDispose]: () => server.stop() });
 }
 
 export interface Meadow extends AsyncDisposable {

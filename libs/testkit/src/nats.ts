@@ -1,12 +1,15 @@
 import { openContainer, chooseRuntime } from './containers.ts';
 import { freePort } from './ports.ts';
 import { openNative, type TestServer } from './server.ts';
+import { onDisk, type SmallDisk } from './small-disk.ts';
 import { removeFolder, tempFolder } from './temp-folder.ts';
 
 export interface NatsOptions {
   readonly port?: number;
   /** Where JetStream keeps its files. @default a temporary folder, removed on dispose */
   readonly storeDir?: string;
+  /** Keep the files on this disk instead. Native only. */
+  readonly disk?: SmallDisk;
   /** Further command-line arguments. */
   readonly args?: readonly string[];
 }
@@ -29,15 +32,24 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     return Object.assign(server, { url: `nats://127.0.0.1:${port}`, port });
   }
   const port = options.port ?? (await freePort());
-  const ownFolder = options.storeDir === undefined ? tempFolder('nats') : null;
-  const args = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', options.storeDir ?? ownFolder ?? ''];
+  const ownFolder = options.disk === undefined && options.storeDir === undefined ? tempFolder('nats') : null;
+  const args = [
+    '-a',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    '-js',
+    '-sd',
+    options.disk?.folder ?? options.storeDir ?? ownFolder ?? '',
+  ];
   const server = await openNative(
-    () => ({
-      name: 'nats-server',
-      command: runtime.path,
-      args: [...args, ...(options.args ?? [])],
-      ready: (child) => child.log().includes('Server is ready'),
-    }),
+    () =>
+      onDisk(options.disk, {
+        name: 'nats-server',
+        command: runtime.path,
+        args: [...args, ...(options.args ?? [])],
+        ready: (child) => child.log().includes('Server is ready'),
+      }),
     async () => {
       if (ownFolder !== null) await removeFolder(ownFolder);
     },

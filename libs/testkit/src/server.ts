@@ -14,8 +14,14 @@ export interface TestServer extends AsyncDisposable {
   log(): string;
 }
 
+/** A server that is a process of ours, not a container. */
+export interface NativeServer extends TestServer {
+  /** True once the process that ran last has ended. */
+  ended(): boolean;
+}
+
 /** Runs `launch` as a native process that can be stopped and started again. `cleanUp` runs once, on dispose. */
-export async function openNative(launch: () => Launch, cleanUp: () => Promise<void>): Promise<TestServer> {
+export async function openNative(launch: () => Launch, cleanUp: () => Promise<void>): Promise<NativeServer> {
   let child: Child;
   try {
     child = await startChild(launch());
@@ -30,6 +36,7 @@ export async function openNative(launch: () => Launch, cleanUp: () => Promise<vo
     stop: () => child.stop(),
     kill9: () => child.kill9(),
     log: () => child.log(),
+    ended: () => child.ended(),
     async restart() {
       await child.stop();
       child = await startChild(launch());

@@ -1,15 +1,18 @@
 import type {
   ClusterLine,
+  ClusterLoss,
   Facets,
+  IngestState,
   LiveMessage,
   Overview,
   RangeName,
   SystemStatus,
   TaskDetail,
   TaskPage,
+  WorkerDetail,
   WorkerLine,
 } from '@meadow/api';
-import type { GapRecord, PoisonRecord, TaskEventRow, TaskListRow, WorkerRow } from '@meadow/contract';
+import type { Finding, GapRecord, PoisonRecord, TaskEventRow, TaskListRow, WorkerRow } from '@meadow/contract';
 import type { TaskFilter } from '../live/task-filter.ts';
 
 /** What a live subscription tells. After `onEnd` nothing more comes. */
@@ -46,13 +49,20 @@ interface SpanInput extends OfCluster {
 /** Everything the pages ask of the server. Failures are `Fault`s. */
 export interface Api {
   clusters(signal: AbortSignal): Promise<readonly ClusterLine[]>;
+  doctor(input: { readonly cluster: string }, signal: AbortSignal): Promise<readonly Finding[]>;
   overview(input: SpanInput, signal: AbortSignal): Promise<Overview>;
   tasks(input: TaskPageInput, signal: AbortSignal): Promise<TaskPage>;
   task(input: TaskName, signal: AbortSignal): Promise<TaskDetail>;
   taskEvents(input: TaskName, signal: AbortSignal): Promise<readonly TaskEventRow[]>;
   facets(input: OfCluster, signal: AbortSignal): Promise<Facets>;
   workers(input: OfCluster, signal: AbortSignal): Promise<readonly WorkerLine[]>;
+  worker(
+    input: { readonly cluster: string; readonly worker: string; readonly range: RangeName },
+    signal: AbortSignal,
+  ): Promise<WorkerDetail>;
   system(signal: AbortSignal): Promise<SystemStatus>;
+  ingest(signal: AbortSignal): Promise<IngestState>;
+  loss(input: SpanInput, signal: AbortSignal): Promise<readonly ClusterLoss[]>;
   gaps(input: SpanInput, signal: AbortSignal): Promise<readonly GapRecord[]>;
   poison(input: SpanInput, signal: AbortSignal): Promise<readonly PoisonRecord[]>;
   /** Both return how to hang up. */

@@ -21,6 +21,7 @@ export function trpcApi(base: string): Api {
 
   return {
     clusters: (signal) => told(client.clusters.list.query(undefined, { signal })),
+    doctor: (input, signal) => told(client.clusters.doctor.query(input, { signal })),
     overview: ({ cluster, range }, signal) => told(client.overview.get.query({ ...of(cluster), range }, { signal })),
     tasks: ({ filter, range, cursor, before }, signal) => {
       const place = { ...(cursor === null ? {} : { cursor }), ...(before === null ? {} : { to: before }) };
@@ -30,7 +31,10 @@ export function trpcApi(base: string): Api {
     taskEvents: (input, signal) => told(client.tasks.events.query(input, { signal })),
     facets: ({ cluster }, signal) => told(client.tasks.facets.query(of(cluster), { signal })),
     workers: ({ cluster }, signal) => told(client.workers.list.query(of(cluster), { signal })),
+    worker: (input, signal) => told(client.workers.get.query(input, { signal })),
     system: (signal) => told(client.system.status.query(undefined, { signal })),
+    ingest: (signal) => told(client.system.ingest.query(undefined, { signal })),
+    loss: ({ cluster, range }, signal) => told(client.system.loss.query({ ...of(cluster), range }, { signal })),
     gaps: ({ cluster, range }, signal) => told(client.system.gaps.query({ ...of(cluster), range }, { signal })),
     poison: ({ cluster, range }, signal) => told(client.system.poison.query({ ...of(cluster), range }, { signal })),
     liveTasks: ({ cluster }, handlers) => hangUp(client.live.tasks.subscribe(of(cluster), listener(handlers))),

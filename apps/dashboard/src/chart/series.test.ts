@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gapAt, stack } from './series.ts';
+import { gapsAt, stack } from './series.ts';
 
 test('parts are stacked from the bottom up', () => {
   expect(
@@ -18,8 +18,8 @@ test('parts are stacked from the bottom up', () => {
 
 test('a gap marks every bucket that it touches', () => {
   const gap = { from: 100, to: 130, label: '' };
-  expect(gapAt([gap], 60, 120)).toBe(gap);
-  expect(gapAt([gap], 120, 180)).toBe(gap);
-  expect(gapAt([gap], 180, 240)).toBeNull();
-  expect(gapAt([gap], 40, 100)).toBeNull();
+  expect(gapsAt([gap], 60, 120)).toEqual([gap]);
+  expect(gapsAt([gap, gap], 120, 180)).toHaveLength(2);
+  expect(gapsAt([gap], 180, 240)).toEqual([]);
+  expect(gapsAt([gap], 40, 100)).toEqual([]);
 });

@@ -23,7 +23,7 @@ export function stack(series: readonly (readonly number[])[]): number[][] {
   return sums;
 }
 
-/** The gap that touches a bucket, if any. */
-export function gapAt(gaps: readonly ChartGap[], from: number, to: number): ChartGap | null {
-  return gaps.find((gap) => gap.from < to && gap.to >= from) ?? null;
+/** The gaps that touch a bucket. */
+export function gapsAt(gaps: readonly ChartGap[], from: number, to: number): readonly ChartGap[] {
+  return gaps.filter((gap) => gap.from < to && gap.to >= from);
 }

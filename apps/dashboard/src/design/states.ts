@@ -18,6 +18,7 @@ const LOOKS: Readonly<Record<string, Look>> = {
   FAILURE: { tone: 'bad', icon: 'cross', label: 'Failure' },
   REVOKED: { tone: 'off', icon: 'slash', label: 'Revoked' },
   REJECTED: { tone: 'off', icon: 'minus', label: 'Rejected' },
+  LOST: { tone: 'bad', icon: 'help', label: 'Lost' },
 };
 
 /** Look of a task's state; states of the user's own get a look of their own and keep their name. */
@@ -29,7 +30,7 @@ function titled(state: string): string {
   return state.charAt(0) + state.slice(1).toLowerCase().replaceAll('_', ' ');
 }
 
-export function workerLook(state: 'online' | 'offline' | 'lost'): Look {
+export function workerLook(state: 'online' | 'offline' | 'lost' | 'quiet'): Look {
   switch (state) {
     case 'online':
       return { tone: 'ok', icon: 'check', label: 'Online' };
@@ -37,6 +38,8 @@ export function workerLook(state: 'online' | 'offline' | 'lost'): Look {
       return { tone: 'idle', icon: 'slash', label: 'Offline' };
     case 'lost':
       return { tone: 'bad', icon: 'alert', label: 'Lost' };
+    case 'quiet':
+      return { tone: 'idle', icon: 'dashed', label: 'No heartbeats' };
     default:
       return state satisfies never;
   }

@@ -5,10 +5,12 @@ describe('routes', () => {
   test.each<[string, Route]>([
     ['', { page: 'overview', cluster: null }],
     ['c/prod-eu', { page: 'overview', cluster: 'prod-eu' }],
+    ['c/prod-eu/doctor', { page: 'doctor', cluster: 'prod-eu' }],
     ['tasks', { page: 'tasks' }],
     ['tasks/prod/abc-1', { page: 'task', cluster: 'prod', taskId: 'abc-1' }],
     ['tasks/prod/a%2Fb%20c', { page: 'task', cluster: 'prod', taskId: 'a/b c' }],
     ['workers', { page: 'workers' }],
+    ['workers/prod/celery%40web-1', { page: 'worker', cluster: 'prod', worker: 'celery@web-1' }],
     ['system', { page: 'system' }],
   ])('%s is read and written alike', (path, route) => {
     expect(parsePath(path)).toEqual(route);

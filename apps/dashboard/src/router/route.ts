@@ -1,9 +1,11 @@
 /** The pages and what their paths say; what may be shared but left out (filters, range) is in the query. */
 export type Route =
   | { readonly page: 'overview'; readonly cluster: string | null }
+  | { readonly page: 'doctor'; readonly cluster: string }
   | { readonly page: 'tasks' }
   | { readonly page: 'task'; readonly cluster: string; readonly taskId: string }
   | { readonly page: 'workers' }
+  | { readonly page: 'worker'; readonly cluster: string; readonly worker: string }
   | { readonly page: 'system' }
   | { readonly page: 'missing'; readonly path: string };
 
@@ -26,8 +28,10 @@ export function parsePath(path: string): Route {
     case 2:
       return first === 'c' && second !== undefined ? { page: 'overview', cluster: second } : missing;
     case 3:
-      if (first !== 'tasks' || second === undefined || third === undefined) return missing;
-      return { page: 'task', cluster: second, taskId: third };
+      if (second === undefined || third === undefined) return missing;
+      if (first === 'c' && third === 'doctor') return { page: 'doctor', cluster: second };
+      if (first === 'tasks') return { page: 'task', cluster: second, taskId: third };
+      return first === 'workers' ? { page: 'worker', cluster: second, worker: third } : missing;
     default:
       return missing;
   }
@@ -49,6 +53,10 @@ export function formatPath(route: Route): string {
       return route.cluster === null ? '' : `c/${encodeURIComponent(route.cluster)}`;
     case 'task':
       return `tasks/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.taskId)}`;
+    case 'doctor':
+      return `c/${encodeURIComponent(route.cluster)}/doctor`;
+    case 'worker':
+      return `workers/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.worker)}`;
     case 'tasks':
     case 'workers':
     case 'system':
@@ -71,6 +79,10 @@ export function titleOf(route: Route): string {
       return `Task ${route.taskId.slice(0, 8)}`;
     case 'workers':
       return 'Workers';
+    case 'doctor':
+      return `Doctor of ${route.cluster}`;
+    case 'worker':
+      return route.worker;
     case 'system':
       return 'System';
     case 'missing':

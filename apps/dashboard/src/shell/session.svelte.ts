@@ -1,5 +1,5 @@
 import { createContext } from 'svelte';
-import type { ClusterLine, RangeName } from '@meadow/api';
+import type { ClusterLine, IngestState, RangeName } from '@meadow/api';
 import type { Api } from '../api/api.ts';
 import type { LinkMode } from '../live/link.ts';
 import { Polled } from '../live/polled.ts';
@@ -21,11 +21,13 @@ export class Session {
   readonly api: Api;
   readonly router: Router;
   readonly clusters: Polled<readonly ClusterLine[]>;
+  readonly ingest: Polled<IngestState>;
   #freshness = $state.raw<Freshness | null>(null);
 
   constructor(api: Api, router: Router) {
     this.api = api;
     this.router = router;
+    this.ingest = new Polled({ load: (signal) => api.ingest(signal), everyMs: 5000 });
     this.clusters = new Polled({ load: (signal) => api.clusters(signal), everyMs: 5000 });
   }
 
@@ -36,7 +38,7 @@ export class Session {
   /** The cluster in focus; null for all. */
   get cluster(): string | null {
     const { route } = this.router;
-    if (route.page === 'overview' || route.page === 'task') return route.cluster;
+    if ('cluster' in route) return route.cluster;
     return this.router.query.get('cluster');
   }
 
@@ -68,8 +70,11 @@ export class Session {
     switch (route.page) {
       case 'overview':
       case 'task':
+      case 'worker':
       case 'missing':
         return this.href({ page: 'overview', cluster });
+      case 'doctor':
+        return this.href(cluster === null ? { page: 'overview', cluster } : { page: 'doctor', cluster });
       case 'tasks':
       case 'workers':
       case 'system': {

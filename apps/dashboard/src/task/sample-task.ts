@@ -19,6 +19,9 @@ export function sampleTask(facts: Partial<TaskRow> = {}): TaskRow {
     cut: [],
     clock_skewed: false,
     attempt_log: [],
+    end_source: '',
+    end_reason: '',
+    pid: null,
     ...facts,
   };
 }

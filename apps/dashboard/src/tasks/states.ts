@@ -1,4 +1,4 @@
-/** Celery's states in the order of a task's life. The contract's own list is code of the server side. */
+/** Celery's states in the order of a task's life, and Meadow's own `LOST`. The contract's own list is code of the server side. */
 export const TASK_STATE_NAMES = [
   'PENDING',
   'RECEIVED',
@@ -8,4 +8,5 @@ export const TASK_STATE_NAMES = [
   'FAILURE',
   'REVOKED',
   'REJECTED',
+  'LOST',
 ] as const;

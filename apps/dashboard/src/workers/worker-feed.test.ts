@@ -1,25 +1,9 @@
 import type { WorkerLine } from '@meadow/api';
 import { expect, test } from 'vitest';
+import { sampleWorker } from './sample-worker.ts';
 import { mergeWorkers, workerKey } from './worker-feed.ts';
 
-const line = (worker: string, facts: Partial<WorkerLine> = {}): WorkerLine => ({
-  cluster: 'prod',
-  worker,
-  state: 'online',
-  pid: 1,
-  started_at: null,
-  last_heartbeat_at: 100,
-  active: 0,
-  processed: 0,
-  loadavg: [],
-  freq: 2,
-  sw_ident: '',
-  sw_ver: '',
-  sw_sys: '',
-  succeeded_last_hour: 5,
-  failed_last_hour: 1,
-  ...facts,
-});
+const line = sampleWorker;
 const pushed = (...rows: WorkerLine[]) => new Map(rows.map((row) => [workerKey(row), row]));
 
 test('newer facts replace older ones and keep what only the store knows', () => {

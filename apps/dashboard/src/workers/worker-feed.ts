@@ -23,7 +23,7 @@ export function mergeWorkers(asked: readonly WorkerLine[], pushed: ReadonlyMap<s
   return merged.sort(byTrouble);
 }
 
-const ORDER = { lost: 0, online: 1, offline: 2 } as const;
+const ORDER = { lost: 0, online: 1, quiet: 2, offline: 3 } as const;
 
 function byTrouble(a: WorkerLine, b: WorkerLine): number {
   return ORDER[a.state] - ORDER[b.state] || compare(a.cluster, b.cluster) || compare(a.worker, b.worker);

@@ -77,6 +77,7 @@ export class SupervisedProcess {
   readonly #settle: { resolve: () => void; reject: (error: Error) => void };
   #wasReady = false;
   #child: ChildProcess | null = null;
+  #starts = 0;
   #loop: Promise<void> | null = null;
 
   constructor(spec: ProcessSpec, context: ProcessContext) {
@@ -86,6 +87,11 @@ export class SupervisedProcess {
     this.firstReady = promise;
     this.#settle = { resolve: () => resolve(undefined), reject };
     promise.catch(() => undefined);
+  }
+
+  /** Whether it runs right now, and how often it had to be started again. */
+  get state(): { readonly name: string; readonly up: boolean; readonly restarts: number } {
+    return { name: this.spec.name, up: this.#child !== null, restarts: Math.max(0, this.#starts - 1) };
   }
 
   start(): void {
@@ -138,6 +144,7 @@ export class SupervisedProcess {
       detached: true,
     });
     this.#child = child;
+    this.#starts++;
     const { pid } = child;
     if (pid !== undefined) this.#context.guard.add(pid);
     child.stdin.on('error', () => undefined);

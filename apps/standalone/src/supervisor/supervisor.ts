@@ -1,5 +1,7 @@
 import { SupervisedProcess, type ProcessContext, type ProcessSpec } from './process.ts';
 
+export type ProcessState = SupervisedProcess['state'];
+
 export interface Supervisor {
   /**
    * Starts every process once those it comes after are ready. Resolves when all that are not optional are ready.
@@ -10,6 +12,8 @@ export interface Supervisor {
   stop(): Promise<void>;
   /** Kills everything that still runs; `stop` then returns soon. */
   kill(): void;
+  /** How each process stands, in the order of the plan. */
+  readonly states: readonly ProcessState[];
 }
 
 /** @throws when `after` names an unknown process or goes round in circles. */
@@ -53,6 +57,9 @@ export function createSupervisor(specs: readonly ProcessSpec[], context: Process
     stop: () => (stopping ??= takeDown()),
     kill() {
       for (const one of processes.values()) one.kill();
+    },
+    get states() {
+      return [...processes.values()].map((one) => one.state);
     },
   };
 }

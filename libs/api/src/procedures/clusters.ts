@@ -1,3 +1,5 @@
+import { clusterName, type Finding } from '@meadow/contract';
+import { z } from 'zod';
 import type { ClusterLine, ClusterSummary } from '../answers.ts';
 import { ApiError } from '../errors.ts';
 import type { RegisteredCluster } from '../ports.ts';
@@ -17,6 +19,11 @@ export const clusters = router({
       return clusterLines(registered, new Map(), ctx.now());
     }
   }),
+
+  /** Every check of a cluster, with what to do about it. May take seconds: the broker is asked. */
+  doctor: procedure
+    .input(z.strictObject({ cluster: clusterName }))
+    .query(async ({ ctx, input }): Promise<readonly Finding[]> => ctx.doctor.examine(input.cluster)),
 });
 
 function clusterLines(

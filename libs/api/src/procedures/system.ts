@@ -1,28 +1,42 @@
 import type { GapRecord, PoisonRecord } from '@meadow/contract';
-import type { StoreInfo, SystemStatus } from '../answers.ts';
+import type { ClusterLoss, IngestState, StreamInfo, SystemStatus } from '../answers.ts';
 import { ApiError } from '../errors.ts';
-import { spanInput } from '../inputs.ts';
-import type { Questions, SpanQuestion } from '../ports.ts';
+import { ingestState } from '../ingest.ts';
+import { overviewInput, spanInput } from '../inputs.ts';
+import type { Ports, Questions, SpanQuestion } from '../ports.ts';
 import { rangeSeconds, type RangeName } from '../range.ts';
 import { procedure, router } from '../trpc.ts';
 
-const NOTHING: StoreInfo = { version: '', rows: 0, bytes: 0, tables: [] };
+const NOTHING: Omit<SystemStatus['store'], 'ok' | 'error'> = { version: '', rows: 0, bytes: 0, tables: [], load: null };
 
 export const system = router({
   /** How Meadow itself is doing. Answers whatever is down. */
   status: procedure.query(async ({ ctx }): Promise<SystemStatus> => {
-    const [store, pendingMessages] = await Promise.all([askStore(ctx.questions), ctx.bus.pendingMessages()]);
+    const [store, stream] = await Promise.all([askStore(ctx.questions), ctx.bus.stream()]);
     const problem = ctx.bus.problem();
-    const heard = ctx.clusters.list().flatMap(({ status }) => status?.lastEventAt ?? []);
+    const services = ctx.clusters.services();
+    const state = stateOf(ctx, store.ok ? null : store.error, stream);
     return {
       version: ctx.version,
       startedAt: ctx.startedAt,
       store,
-      bus: { ok: problem === null, error: problem ?? '' },
-      ingest: { lastEventAt: heard.length === 0 ? null : Math.max(...heard), pendingMessages },
+      bus: { ok: problem === null, error: problem ?? '', stream },
+      ingest: { ...state, lastEventAt: lastEventAt(ctx) },
+      services,
       viewers: ctx.live.viewers,
     };
   }),
+
+  /** Whether what pages show is as new as what was heard: for the line above every page. Answers whatever is down. */
+  ingest: procedure.query(async ({ ctx }): Promise<IngestState> => {
+    const [store, stream] = await Promise.all([ctx.questions.problem(), ctx.bus.stream()]);
+    return stateOf(ctx, store, stream);
+  }),
+
+  /** What was measured never to have been heard, by cluster. */
+  loss: procedure
+    .input(overviewInput)
+    .query(async ({ ctx, input }): Promise<readonly ClusterLoss[]> => ctx.questions.loss(input)),
 
   /** Spans in which events may be missing, newest first. */
   gaps: procedure
@@ -38,6 +52,23 @@ export const system = router({
       ctx.questions.poison(spanQuestion(input, ctx.now()), ctx.hungUp),
     ),
 });
+
+function lastEventAt({ clusters }: Ports): number | null {
+  const heard = clusters.list().flatMap(({ status }) => status?.lastEventAt ?? []);
+  return heard.length === 0 ? null : Math.max(...heard);
+}
+
+function stateOf(ctx: Ports, store: string | null, stream: StreamInfo | null): IngestState {
+  return ingestState({
+    now: ctx.now(),
+    since: ctx.startedAt,
+    bus: ctx.bus.problem(),
+    store,
+    stream,
+    services: ctx.clusters.services(),
+    lastEventAt: lastEventAt(ctx),
+  });
+}
 
 async function askStore(questions: Questions): Promise<SystemStatus['store']> {
   try {

@@ -44,6 +44,7 @@ export function openAmqpEvents(
 
 class AmqpEvents implements EventSource {
   readonly transport = 'amqp';
+  readonly ready = true;
   readonly endpoint: string;
   readonly bursts: AsyncIterable<Burst, void, void>;
   readonly #definition: EventSourceDefinition;
@@ -56,8 +57,14 @@ class AmqpEvents implements EventSource {
   #status: BrokerStatus = { state: 'connecting', sinceMs: Date.now(), error: null };
   /** The channel that delivers now; null between connections, when nothing can be settled. */
   #channel: Channel | null = null;
-  /** When the broker last proved that it was there and our queue within its bound. */
+  /** When the broker last proved that it was there. */
   #sureAtMs: number | null = null;
+  /** Messages that waited in our queue then, and those delivered since; up to `unsettledMessages` of them twice. */
+  #waitingThen = 0;
+  #deliveredSince = 0;
+  /** Messages that came into our queue per second, while it was within its bound. */
+  #messagesPerSecond: number | null = null;
+  readonly #live = Promise.withResolvers<undefined>();
 
   constructor(broker: AmqpBroker, definition: EventSourceDefinition, options: AdapterOptions) {
     this.endpoint = broker.targets[0].endpoint;
@@ -70,10 +77,17 @@ class AmqpEvents implements EventSource {
       () => undefined,
     );
     this.bursts = this.#takeBursts();
-    this.#done = keepConnected<AmqpTarget>({
+    if (!options.standby) this.#live.resolve(undefined);
+    this.#signal.addEventListener('abort', () => this.#live.resolve(undefined), { once: true });
+    this.#done = this.#live.promise.then(() => this.#keepConnected(broker));
+  }
+
+  #keepConnected(broker: AmqpBroker): Promise<void> {
+    const options = this.#options;
+    return keepConnected<AmqpTarget>({
       targets: broker.targets,
       open: (target, signal) => this.#open(target, signal),
-      toError: (error, target) => amqpError(error, target, definition.name),
+      toError: (error, target) => amqpError(error, target, options.cluster),
       onStatus: (status) => {
         this.#status = status;
         options.onStatus(status);
@@ -86,6 +100,15 @@ class AmqpEvents implements EventSource {
 
   get status(): BrokerStatus {
     return this.#status;
+  }
+
+  probe(): Promise<number | null> {
+    return Promise.resolve(this.#sureAtMs);
+  }
+
+  goLive(heardUntilMs: number | null): void {
+    this.#sureAtMs ??= heardUntilMs;
+    this.#live.resolve(undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -151,11 +174,13 @@ class AmqpEvents implements EventSource {
     });
     await channel.prefetch(limits.unsettledMessages);
     this.#channel = channel;
-    await channel.consume(declared.queue, (message) => {
-      if (message === null) fail(amqpError(new Error('consumer cancelled'), target, cluster));
-      else this.#queue.push(delivery(message));
-    });
+    // before the first delivery, which would be counted as waiting and as delivered
     this.#tellGaps(declared, Date.now());
+    await channel.consume(declared.queue, (message) => {
+      if (message === null) return fail(amqpError(new Error('consumer cancelled'), target, cluster));
+      this.#deliveredSince += 1;
+      this.#queue.push(delivery(message));
+    });
     const timer = setInterval(() => void this.#checkLength(channel, declared.queue), LENGTH_CHECK_MS);
     return {
       lost: Promise.race([failed, connection.lost]),
@@ -179,24 +204,35 @@ class AmqpEvents implements EventSource {
 
   #tellGaps(declared: Awaited<ReturnType<typeof declareEventQueue>>, atMs: number): void {
     const queueVanished = !declared.existed && this.#sureAtMs !== null;
-    if (declared.brokerRestarted === true || queueVanished) this.#tellGap('broker-restarted', atMs);
-    if (declared.waiting >= this.#definition.eventQueue.maxLength) this.#tellGap('queue-overflow', atMs);
-    this.#sureAtMs = atMs;
+    if (declared.brokerRestarted === true || queueVanished) this.#tellGap('broker-restarted', atMs, 0);
+    this.#measure(declared.waiting, atMs);
   }
 
   async #checkLength(channel: Channel, queue: string): Promise<void> {
     try {
       const { messageCount } = await channel.checkQueue(queue);
-      const atMs = Date.now();
-      if (messageCount >= this.#definition.eventQueue.maxLength) this.#tellGap('queue-overflow', atMs);
-      this.#sureAtMs = atMs;
+      this.#measure(messageCount, Date.now());
     } catch {
       // the channel is gone, which the session notices by itself
     }
   }
 
-  #tellGap(reason: EventGap['reason'], toMs: number): void {
-    this.#options.onGap({ reason, fromMs: this.#sureAtMs, toMs, lost: null, recentMessagesPerSecond: null });
+  /** Compares the length of our queue with its bound: at it the broker drops the oldest. */
+  #measure(waiting: number, atMs: number): void {
+    const kept = Math.max(0, this.#deliveredSince + waiting - this.#waitingThen);
+    if (waiting >= this.#definition.eventQueue.maxLength) {
+      this.#tellGap('queue-overflow', atMs, kept);
+    } else if (this.#sureAtMs !== null && atMs > this.#sureAtMs) {
+      this.#messagesPerSecond = (kept * 1000) / (atMs - this.#sureAtMs);
+    }
+    this.#sureAtMs = atMs;
+    this.#waitingThen = waiting;
+    this.#deliveredSince = 0;
+  }
+
+  #tellGap(reason: EventGap['reason'], toMs: number, kept: number): void {
+    const recentMessagesPerSecond = reason === 'queue-overflow' ? this.#messagesPerSecond : null;
+    this.#options.onGap({ reason, fromMs: this.#sureAtMs, toMs, lost: null, recentMessagesPerSecond, kept });
   }
 }
 

@@ -20,7 +20,8 @@ export interface DeclaredQueue {
   readonly brokerRestarted: boolean | null;
 }
 
-const eventQueueName = (cluster: string): string => `meadow.events.${cluster}`;
+/** Name of our queue for a cluster's events. */
+export const eventQueueName = (cluster: string): string => `meadow.events.${cluster}`;
 
 /**
  * Makes sure that our queue exists and gets every event. It is durable, so the broker keeps events while nobody

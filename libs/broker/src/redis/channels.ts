@@ -31,6 +31,6 @@ function prefixTemplate(fanoutPrefix: Options['fanout_prefix']): string {
 }
 
 /** A name may hold what a pattern means otherwise, as in the key prefix `[team]`. */
-function escapeGlob(name: string): string {
+export function escapeGlob(name: string): string {
   return name.replace(/[\\*?[\]^]/g, '\\$&');
 }

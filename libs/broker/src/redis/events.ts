@@ -1,3 +1,5 @@
+import type { Redis } from 'ioredis';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BurstQueue } from '../burst-queue.ts';
 import type {
   AdapterOptions,
@@ -14,6 +16,7 @@ import type { Broker, RedisTarget } from '../url.ts';
 import { eventPatterns } from './channels.ts';
 import { connectRedis, currentMaster, type RedisConnection } from './connection.ts';
 import { redisError } from './errors.ts';
+import { PatternMessages, type OnPatternMessage } from './pattern-messages.ts';
 
 type RedisBroker = Extract<Broker, { kind: 'redis' }>;
 
@@ -21,6 +24,7 @@ type RedisBroker = Extract<Broker, { kind: 'redis' }>;
 const LOOKS = 3;
 /** Seconds over which the message rate is smoothed. */
 const RATE_WINDOW_SECONDS = 60;
+const PROBE_MS = 1_000;
 
 /** Event source over Redis pub/sub: lossy by nature, so every span without a live subscription is told as a gap. */
 export function openRedisEvents(
@@ -42,8 +46,12 @@ class RedisEvents implements EventSource {
   readonly #signal: AbortSignal;
   readonly #done: Promise<void>;
   #status: BrokerStatus = { state: 'connecting', sinceMs: Date.now(), error: null };
-  /** The last moment up to which nothing was missed; null before the first subscription. */
+  /** The last moment up to which nothing was missed; null when there was none. */
   #heardAtMs: number | null = null;
+  /** When the subscription that stands, or stood last, began; null before the first. */
+  #listeningSinceMs: number | null = null;
+  #live: boolean;
+  #client: Redis | null = null;
   #subscribed = false;
   #messages = 0;
   #messagesPerSecond: number | null = null;
@@ -54,10 +62,12 @@ class RedisEvents implements EventSource {
     this.#definition = definition;
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
+    this.#live = !options.standby;
     this.#queue = new BurstQueue(
       { messages: limits.waitingMessages, bytes: limits.waitingBytes, burst: limits.burstMessages },
       (overflow) =>
-        options.onGap({ reason: 'overflow', ...overflow, recentMessagesPerSecond: this.#messagesPerSecond }),
+        options.onGap({ reason: 'overflow', ...overflow, recentMessagesPerSecond: this.#messagesPerSecond, kept: 0 }),
+      options.standby ? limits.standbyMs : null,
     );
     this.bursts = this.#takeBursts();
     this.#done = keepConnected<RedisTarget>({
@@ -72,13 +82,34 @@ class RedisEvents implements EventSource {
       minBackoffMs: options.timing.minBackoffMs,
       maxBackoffMs: options.timing.maxBackoffMs,
     }).then(() => {
-      if (!this.#subscribed) this.#tellGap(Date.now());
+      if (!this.#subscribed) this.#tellInterruption(Date.now());
       this.#queue.flush();
     });
   }
 
   get status(): BrokerStatus {
     return this.#status;
+  }
+
+  async probe(): Promise<number | null> {
+    await Promise.race([this.#ping(), delay(PROBE_MS, undefined, { ref: false })]);
+    return this.#heardAtMs;
+  }
+
+  get ready(): boolean {
+    return this.#subscribed;
+  }
+
+  goLive(heardUntilMs: number | null): void {
+    if (this.#live) return;
+    this.#live = true;
+    const forgottenUntilMs = this.#queue.goLive();
+    if (heardUntilMs === null) return;
+    if (this.#listeningSinceMs !== null) {
+      const keptSinceMs = Math.max(this.#listeningSinceMs, forgottenUntilMs ?? 0);
+      if (keptSinceMs > heardUntilMs) this.#tellGap('collector-down', heardUntilMs, keptSinceMs);
+    }
+    this.#heardAtMs = Math.max(this.#heardAtMs ?? 0, heardUntilMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -104,8 +135,10 @@ class RedisEvents implements EventSource {
       throw error;
     }
     const atMs = Date.now();
-    this.#tellGap(atMs);
+    this.#tellInterruption(atMs);
     this.#heardAtMs = atMs;
+    this.#listeningSinceMs = atMs;
+    this.#client = connection.client;
     this.#subscribed = true;
     const watch = this.#watch(connection, target, signal);
     const lost = Promise.race([connection.lost, watch.lost]).then((error) => {
@@ -125,11 +158,12 @@ class RedisEvents implements EventSource {
 
   async #subscribe({ client, lost }: RedisConnection, target: RedisTarget): Promise<void> {
     const queue = this.#queue;
-    client.on('pmessageBuffer', (_pattern: string, channel: Buffer | string, payload: Buffer) => {
+    takeMessages(client, (channel, payload) => {
       const receivedAtMs = Date.now();
       this.#messages += 1;
-      this.#heardAtMs = receivedAtMs;
-      queue.push({ kind: 'redis', channel: channel.toString(), payload, receivedAtMs, redelivered: false });
+      // the first messages come with the answer to the subscription, before the span until it has been told as a gap
+      if (this.#subscribed) this.#heardAtMs = receivedAtMs;
+      queue.push({ kind: 'redis', channel, payload, receivedAtMs, redelivered: false });
     });
     const patterns = eventPatterns({
       db: target.db,
@@ -155,7 +189,7 @@ class RedisEvents implements EventSource {
 
   /** Pings a quiet connection, gives up a silent one, and leaves a server that is no longer the sentinels' master. */
   #watch(
-    { client, server }: RedisConnection,
+    { server }: RedisConnection,
     target: RedisTarget,
     signal: AbortSignal,
   ): { lost: Promise<BrokerError>; stop(): void } {
@@ -170,13 +204,9 @@ class RedisEvents implements EventSource {
       unanswered = this.#messages === messagesBefore ? unanswered + 1 : 1;
       messagesBefore = this.#messages;
       if (unanswered > LOOKS) return resolve(timeoutError({ cluster, endpoint: target.endpoint }));
-      client.ping().then(
-        () => {
-          unanswered = 0;
-          this.#heardAtMs = Date.now();
-        },
-        () => undefined, // the connection is gone, which `lost` tells
-      );
+      void this.#ping().then((answered) => {
+        if (answered) unanswered = 0;
+      });
       if (target.address.kind !== 'sentinel' || server === null) return;
       const ask = { cluster, clientName, timeoutMs: everyMs, signal };
       currentMaster(target, ask).then(
@@ -191,6 +221,18 @@ class RedisEvents implements EventSource {
     return { lost, stop: () => clearInterval(timer) };
   }
 
+  /** Never rejects: where the connection is gone, `lost` tells. */
+  async #ping(): Promise<boolean> {
+    try {
+      await this.#client?.ping();
+    } catch {
+      return false;
+    }
+    if (!this.#subscribed) return false;
+    this.#heardAtMs = Date.now();
+    return true;
+  }
+
   #measureRate(messages: number, seconds: number): void {
     const now = messages / seconds;
     const weight = Math.min(1, seconds / RATE_WINDOW_SECONDS);
@@ -198,16 +240,26 @@ class RedisEvents implements EventSource {
       this.#messagesPerSecond === null ? now : this.#messagesPerSecond + (now - this.#messagesPerSecond) * weight;
   }
 
-  #tellGap(toMs: number): void {
-    if (this.#heardAtMs === null) return;
-    this.#options.onGap({
-      reason: 'disconnected',
-      fromMs: this.#heardAtMs,
-      toMs,
-      lost: null,
-      recentMessagesPerSecond: this.#messagesPerSecond,
-    });
+  /** While standing by, an interruption is no gap: another listens. */
+  #tellInterruption(toMs: number): void {
+    if (!this.#live || this.#heardAtMs === null) return;
+    this.#tellGap(this.#listeningSinceMs === null ? 'collector-down' : 'disconnected', this.#heardAtMs, toMs);
   }
+
+  #tellGap(reason: 'collector-down' | 'disconnected', fromMs: number, toMs: number): void {
+    const recentMessagesPerSecond = this.#messagesPerSecond;
+    this.#options.onGap({ reason, fromMs, toMs, lost: null, recentMessagesPerSecond, kept: 0 });
+  }
+}
+
+/** Stands between the socket of a client that waits for no reply and the client's own reader. */
+function takeMessages({ stream }: Redis, onMessage: OnPatternMessage): void {
+  const readers = stream.listeners('data') as ((bytes: Buffer) => void)[];
+  for (const reader of readers) stream.off('data', reader);
+  const messages = new PatternMessages(onMessage, (bytes) => {
+    for (const reader of readers) reader(bytes);
+  });
+  stream.on('data', (chunk: Buffer) => messages.write(chunk));
 }
 
 /** Pub/sub has nothing to acknowledge. */

@@ -17,7 +17,7 @@ export const noFailure: Failure = { exception: null, exceptionType: null, traceb
  * Reads the failure out of an event. Hard time limits and lost workers are reported as `ExceptionWithTraceback()`, the
  * name of billiard's wrapper: the traceback's last line tells what it wrapped.
  */
-export function failureOf(fact: TaskEvent): Failure {
+export function failureOf(fact: Pick<TaskEvent, 'exception' | 'traceback'>): Failure {
   const traceback = fact.traceback ?? null;
   const wrapped = fact.exception?.startsWith('ExceptionWithTraceback(') === true;
   const summary = traceback === null ? null : lastErrorLine(traceback);

@@ -1,5 +1,24 @@
-import { extraOf } from '../event.ts';
+import { extraOf, isTaskEvent } from '../event.ts';
 import type { TaskEvent } from '../event.ts';
+
+/**
+ * What Celery's events do not tell, told by Meadow in an event of its own. `meadow-result-<state>` says what the result
+ * backend holds: the state's name is Celery's, `result`, `exception` and `traceback` are in the words of events. Its time is
+ * when the task was done, or for a state on the way (`PROGRESS`), when that was heard; `extra` is then the JSON of its meta.
+ * `meadow-lost` says that the process `pid` of worker `hostname` will not end the task any more: nothing known of that run
+ * is newer than its time.
+ */
+export interface MeadowEvent extends Omit<TaskEvent, 'type'> {
+  type: `${typeof RESULT}${string}` | 'meadow-lost';
+  extra?: string | null;
+  /** Why it is lost. */
+  end_reason?: string | null;
+}
+
+/** Whatever is known to have happened to a task. */
+export type TaskFact = TaskEvent | MeadowEvent;
+
+const RESULT = 'meadow-result-';
 
 /**
  * Order of types that share a timestamp: the order in which a run goes through them, weaker ends first. Custom events are
@@ -25,6 +44,11 @@ export function isLifecycle(type: string): type is LifecycleType {
   return Object.hasOwn(rank, type);
 }
 
+/** The state that a result backend's word brings; null for every other fact. */
+export function resultState(type: string): string | null {
+  return type.startsWith(RESULT) ? type.slice(RESULT.length) : null;
+}
+
 function rankOf(type: string): number {
   return isLifecycle(type) ? rank[type] : 9;
 }
@@ -34,7 +58,7 @@ function rankOf(type: string): number {
  * finally content. Zero means the same event heard twice. The clock comes late because clients and pool children keep
  * clocks of their own.
  */
-export function compareFacts(a: TaskEvent, b: TaskEvent): number {
+export function compareFacts(a: TaskFact, b: TaskFact): number {
   if (a.timestamp !== b.timestamp) return a.timestamp - b.timestamp;
   if (a.type !== b.type) return rankOf(a.type) - rankOf(b.type) || (a.type < b.type ? -1 : 1);
   if (a.clock !== b.clock) return (a.clock ?? -1) - (b.clock ?? -1);
@@ -49,15 +73,20 @@ const content = (
   'terminated signum expired requeue'
 ).split(' ') as (keyof TaskEvent)[];
 
-function compareContent(a: TaskEvent, b: TaskEvent): number {
+function compareContent(a: TaskFact, b: TaskFact): number {
   for (const field of content) {
     const left = textOf(a[field]);
     const right = textOf(b[field]);
     if (left !== right) return left < right ? -1 : 1;
   }
-  const left = JSON.stringify(extraOf(a), bigintAsText);
-  const right = JSON.stringify(extraOf(b), bigintAsText);
+  const left = restOf(a);
+  const right = restOf(b);
   return left === right ? 0 : left < right ? -1 : 1;
+}
+
+function restOf(fact: TaskFact): string {
+  const rest = isTaskEvent(fact) ? extraOf(fact) : [fact.extra, fact.end_reason];
+  return JSON.stringify(rest, bigintAsText);
 }
 
 function textOf(value: unknown): string {

@@ -1,6 +1,7 @@
 import type { TaskEvent } from '../event.ts';
-import { isLifecycle } from './fact.ts';
-import { MAX_ATTEMPTS, deliver, finish, start } from './run.ts';
+import { compareFacts, isLifecycle, resultState } from './fact.ts';
+import type { MeadowEvent, TaskFact } from './fact.ts';
+import { MAX_ATTEMPTS, deliver, endStrength, finish, start } from './run.ts';
 import type { Run } from './run.ts';
 
 /** Everything the fold remembers of a task. Facts are held by reference and sorted by `compareFacts`. */
@@ -13,9 +14,16 @@ export interface TaskHistory {
   /** `facts` applied to `base`. */
   readonly ledger: Ledger;
   /** Only the outermost custom events are kept: progress reports come by the thousand. */
-  readonly firstCustom: TaskEvent | null;
-  readonly lastCustom: TaskEvent | null;
+  readonly firstCustom: TaskFact | null;
+  readonly lastCustom: TaskFact | null;
+  /** The strongest end that the result backend told, the newest of equals. */
+  readonly result: MeadowEvent | null;
+  /** Runs given up for lost, oldest first; the newest `MAX_LOST`. */
+  readonly lost: readonly MeadowEvent[];
 }
+
+/** A task that was given up more often than this is past anybody's interest in each time. */
+const MAX_LOST = 20;
 
 /** What facts read in order amount to. */
 export interface Ledger {
@@ -60,7 +68,42 @@ export const emptyHistory: TaskHistory = {
   ledger: emptyLedger,
   firstCustom: null,
   lastCustom: null,
+  result: null,
+  lost: [],
 };
+
+/** The same history when the fact adds nothing. Both rules keep the greatest of an order, so arrival cannot matter. */
+export function withMeadowEvent(history: TaskHistory, fact: MeadowEvent): TaskHistory {
+  const state = resultState(fact.type);
+  if (state === null) return withLost(history, fact);
+  const strength = endStrength(state);
+  if (strength === 0) return withCustom(history, fact);
+  const known = history.result;
+  const order = known === null ? 1 : strength - endStrength(resultState(known.type) ?? '') || compareFacts(fact, known);
+  return order > 0 ? { ...history, result: fact } : history;
+}
+
+function withLost(history: TaskHistory, fact: MeadowEvent): TaskHistory {
+  const { lost } = history;
+  const index = lost.findIndex((known) => compareFacts(known, fact) >= 0);
+  const next = lost[index];
+  if (next !== undefined && compareFacts(next, fact) === 0) return history;
+  const sorted = index < 0 ? [...lost, fact] : lost.toSpliced(index, 0, fact);
+  if (sorted.length <= MAX_LOST) return { ...history, lost: sorted };
+  return sorted[0] === fact ? history : { ...history, lost: sorted.slice(1) };
+}
+
+/** Keeps a custom event, or a state on the way, that is further out than those known. */
+export function withCustom(history: TaskHistory, fact: TaskFact): TaskHistory {
+  const first = history.firstCustom === null || compareFacts(fact, history.firstCustom) < 0;
+  const last = history.lastCustom === null || compareFacts(fact, history.lastCustom) > 0;
+  if (!first && !last) return history;
+  return {
+    ...history,
+    firstCustom: first ? fact : history.firstCustom,
+    lastCustom: last ? fact : history.lastCustom,
+  };
+}
 
 /** Applies the next fact in order. Pure; `read(facts)` is nothing but this, so that the fast path cannot differ from a rebuild. */
 export function step(ledger: Ledger, fact: TaskEvent): Ledger {

@@ -37,8 +37,18 @@ describe('order and repetition do not matter', () => {
     'progress',
     'mark',
   ];
+  const meadowTypes = [
+    'meadow-lost',
+    'meadow-result-SUCCESS',
+    'meadow-result-FAILURE',
+    'meadow-result-REVOKED',
+    'meadow-result-PROGRESS',
+  ] as const;
   const chaos = fc.record({
-    type: fc.constantFrom(...types).map((type) => `task-${type}` as const),
+    type: fc.oneof(
+      { weight: 11, arbitrary: fc.constantFrom(...types).map((type) => `task-${type}` as const) },
+      { weight: 4, arbitrary: fc.constantFrom(...meadowTypes) },
+    ),
     uuid: fc.constant(id),
     hostname: fc.constantFrom('w1@h', 'w2@h'),
     pid: fc.constantFrom(1, 2, null),
@@ -52,6 +62,8 @@ describe('order and repetition do not matter', () => {
     requeue: fc.boolean(),
     result: fc.constantFrom('1', '[...]'),
     n: fc.nat({ max: 2 }),
+    extra: fc.constantFrom('{"n":1}', 'cut…', null),
+    end_reason: fc.constantFrom('worker-lost', 'no-end'),
   });
 
   test('for any events whatever', () => {
@@ -64,7 +76,9 @@ describe('order and repetition do not matter', () => {
           const task = foldAll(id, events);
           expect(foldAll(id, shuffled)).toEqual(task);
           expect(foldAll(id, factsOf(task))).toEqual(task);
-          if (events.some((one) => one.type === 'task-succeeded')) expect(task.state).toBe('SUCCESS');
+          if (events.some(({ type }) => type === 'task-succeeded' || type === 'meadow-result-SUCCESS')) {
+            expect(task.state).toBe('SUCCESS');
+          }
           expect(task.parentId).not.toBe(id);
         },
       ),

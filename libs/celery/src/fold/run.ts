@@ -37,18 +37,22 @@ export function stateOf(run: Run): AttemptState {
   return run.started === null ? 'RECEIVED' : 'STARTED';
 }
 
-/** How firmly an end stands against others, Celery's precedence; 0 for ends another delivery may follow. */
-function strength(end: TaskEvent | null): number {
-  switch (end?.type) {
-    case 'task-succeeded':
+/** How firmly an end stands against others, Celery's precedence; 0 for states another delivery may follow. */
+export function endStrength(state: string | null): number {
+  switch (state) {
+    case 'SUCCESS':
       return 3;
-    case 'task-failed':
+    case 'FAILURE':
       return 2;
-    case 'task-revoked':
+    case 'REVOKED':
       return 1;
     default:
       return 0;
   }
+}
+
+function strength(end: TaskEvent | null): number {
+  return end === null ? 0 : endStrength(endStates[end.type] ?? null);
 }
 
 /** True when nothing more is to come from this run: its message is gone for good. */
@@ -56,12 +60,18 @@ export function isFinal(run: Run): boolean {
   return strength(run.end) > 0 || (run.end?.type === 'task-rejected' && run.end.requeue !== true);
 }
 
-/** The run that gives the task its state: the strongest end, else the newest delivery of the highest retry. */
-export function decisive(runs: readonly Run[]): Run | null {
+/**
+ * The run that gives the task its state: the strongest end, else the newest delivery of the highest retry. One that was
+ * given up for lost yields to any other delivery of that retry: clocks may put it last though it was first.
+ */
+export function decisive(runs: readonly Run[], isLost: (run: Run) => boolean): Run | null {
   let best: Run | null = null;
   for (const run of runs) {
     if (best === null) best = run;
-    else if ((strength(run.end) - strength(best.end) || run.retries - best.retries) >= 0) best = run;
+    else {
+      const order = strength(run.end) - strength(best.end) || run.retries - best.retries;
+      if (order > 0 || (order === 0 && (!isLost(run) || isLost(best)))) best = run;
+    }
   }
   return best;
 }
@@ -162,7 +172,8 @@ function takeSent(
   return sent === undefined ? { sent: null, waiting } : { sent, waiting: waiting.toSpliced(index, 1) };
 }
 
-function sameProcess(run: Run, fact: TaskEvent): boolean {
+/** Whether a fact speaks of the process that had this run, as far as either is known. */
+export function sameProcess(run: Run, fact: Pick<TaskEvent, 'hostname' | 'pid'>): boolean {
   return run.worker === fact.hostname && (run.pid === fact.pid || run.pid === null || (fact.pid ?? null) === null);
 }
 

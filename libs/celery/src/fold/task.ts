@@ -1,20 +1,28 @@
+import { isTaskEvent } from '../event.ts';
 import type { TaskEvent } from '../event.ts';
 import type { JsonValue } from '../json.ts';
 import { compareFacts, isLifecycle } from './fact.ts';
-import { emptyHistory, step } from './history.ts';
+import type { TaskFact } from './fact.ts';
+import { emptyHistory, step, withCustom, withMeadowEvent } from './history.ts';
 import type { TaskHistory } from './history.ts';
 import { project } from './view.ts';
 
-/** States Celery's workers report. `RETRY` also covers a run cancelled by its worker, as the result backend has it. */
+/**
+ * States Celery's workers report. `RETRY` also covers a run cancelled by its worker, as the result backend has it. `LOST`
+ * is no word of theirs: who had the task will not end it any more, and any later fact undoes it.
+ */
 export type KnownTaskState =
-  'PENDING' | 'RECEIVED' | 'STARTED' | 'SUCCESS' | 'FAILURE' | 'RETRY' | 'REVOKED' | 'REJECTED';
+  'PENDING' | 'RECEIVED' | 'STARTED' | 'SUCCESS' | 'FAILURE' | 'RETRY' | 'REVOKED' | 'REJECTED' | 'LOST';
+
+/** Who told how the task ended: a worker's event, the result backend, or Meadow, which concluded it. */
+export type EndSource = 'event' | 'result-backend' | 'derived';
 
 /** A known state, or the upper-cased name of a custom event: `task-progress` gives `PROGRESS`. */
 export type TaskState = KnownTaskState | (string & {});
 
 /** State of one attempt; `CANCELLED` is a run its worker gave up (connection loss, soft shutdown) for redelivery. */
 export type AttemptState =
-  'RECEIVED' | 'STARTED' | 'SUCCESS' | 'FAILURE' | 'RETRY' | 'REVOKED' | 'REJECTED' | 'CANCELLED';
+  'RECEIVED' | 'STARTED' | 'SUCCESS' | 'FAILURE' | 'RETRY' | 'REVOKED' | 'REJECTED' | 'CANCELLED' | 'LOST';
 
 /** One delivery of the task to one worker. Times are seconds since the epoch, UTC. */
 export interface Attempt {
@@ -61,6 +69,10 @@ export interface Task {
   readonly state: TaskState;
   /** When `state` was reached. */
   readonly stateAt: number | null;
+  /** Null while the task has not ended. */
+  readonly endSource: EndSource | null;
+  /** Why it is LOST, null in every other state. */
+  readonly endReason: string | null;
   readonly worker: string | null;
   readonly pid: number | null;
   /** Node name of the first publisher. */
@@ -88,7 +100,7 @@ export interface Task {
   readonly sentAt: number | null;
   readonly receivedAt: number | null;
   readonly startedAt: number | null;
-  /** End of the run that matters when it is final: SUCCESS, FAILURE, REVOKED, REJECTED. */
+  /** End of the run that matters when it is final: SUCCESS, FAILURE, REVOKED, REJECTED. When LOST, the last moment at which its worker may have had it. */
   readonly finishedAt: number | null;
   /** Latest `task-retried`. */
   readonly retriedAt: number | null;
@@ -132,44 +144,34 @@ export function emptyTask(id: string): Task {
  * Returns the same object when the event adds nothing (a repeat, a progress report between two known ones).
  * Constant time for an event newer than those before it; otherwise linear in the facts kept.
  */
-export function fold(task: Task, event: TaskEvent): Task {
+export function fold(task: Task, event: TaskFact): Task {
   const history = withEvent(task.history, event);
   return history === task.history ? task : project(history, task);
 }
 
 /** Applies several events of one task at once: the same as one after another, with the view derived only once. */
-export function foldMany(task: Task, events: Iterable<TaskEvent>): Task {
+export function foldMany(task: Task, events: Iterable<TaskFact>): Task {
   let { history } = task;
   for (const event of events) history = withEvent(history, event);
   return history === task.history ? task : project(history, task);
 }
 
 /** Folds events of one task into a new one. */
-export function foldAll(id: string, events: Iterable<TaskEvent>): Task {
+export function foldAll(id: string, events: Iterable<TaskFact>): Task {
   return foldMany(emptyTask(id), events);
 }
 
 /** The events a task stands on, oldest first: `foldAll(id, factsOf(task))` equals the task while fewer than MAX_FACTS came. */
-export function factsOf(task: Task): readonly TaskEvent[] {
-  const { facts, firstCustom, lastCustom } = task.history;
+export function factsOf(task: Task): readonly TaskFact[] {
+  const { facts, firstCustom, lastCustom, result, lost } = task.history;
   const custom = firstCustom === lastCustom ? [firstCustom] : [firstCustom, lastCustom];
-  return [...facts, ...custom.filter((fact) => fact !== null)].sort(compareFacts);
+  return [...facts, ...lost, ...[...custom, result].filter((fact) => fact !== null)].sort(compareFacts);
 }
 
-function withEvent(history: TaskHistory, event: TaskEvent): TaskHistory {
-  return isLifecycle(event.type) ? withFact(history, event) : withCustom(history, event);
-}
-
-function withCustom(history: TaskHistory, event: TaskEvent): TaskHistory {
-  if (event.type.length <= 'task-'.length) return history;
-  const first = history.firstCustom === null || compareFacts(event, history.firstCustom) < 0;
-  const last = history.lastCustom === null || compareFacts(event, history.lastCustom) > 0;
-  if (!first && !last) return history;
-  return {
-    ...history,
-    firstCustom: first ? event : history.firstCustom,
-    lastCustom: last ? event : history.lastCustom,
-  };
+function withEvent(history: TaskHistory, event: TaskFact): TaskHistory {
+  if (!isTaskEvent(event)) return withMeadowEvent(history, event);
+  if (isLifecycle(event.type)) return withFact(history, event);
+  return event.type.length > 'task-'.length ? withCustom(history, event) : history;
 }
 
 function withFact(history: TaskHistory, event: TaskEvent): TaskHistory {
@@ -196,6 +198,8 @@ const nothing: Task = {
   name: null,
   state: 'PENDING',
   stateAt: null,
+  endSource: null,
+  endReason: null,
   worker: null,
   pid: null,
   client: null,

@@ -16,6 +16,7 @@ const FACTS = [
   'traceback',
   'result',
   'extra',
+  'end_reason',
 ];
 
 export interface TaskEventsInput {

@@ -1,0 +1,117 @@
+import type { RetentionPolicy } from '@meadow/contract';
+import { retry } from '@meadow/runtime';
+import {
+  insertGaps,
+  insertPoison,
+  insertTaskEvents,
+  insertTasks,
+  insertWorkers,
+  insertWorkerSamples,
+  StoreError,
+  type Store,
+  type WorkerWriteRow,
+} from '@meadow/store';
+import type { Batch, ClusterRows } from './batch.ts';
+
+export interface InsertOptions {
+  readonly store: Store;
+  readonly signal: AbortSignal;
+  readonly retentionOf: (cluster: string) => RetentionPolicy;
+  readonly poolOf: (cluster: string, worker: string) => string;
+  readonly onRetry: (error: unknown, waitMs: number) => void;
+  readonly onBuried: (lines: number, error: StoreError) => void;
+}
+
+type Insert = (rows: readonly Buffer[], token: string) => Promise<void>;
+
+/**
+ * Writes the rows of a batch, each insert with the token: a second time changes nothing. Tries until the store has them;
+ * what it refuses for good is kept in `poison`.
+ * @returns how many task rows were written
+ */
+export async function insertBatch(
+  batch: Batch,
+  workers: readonly WorkerWriteRow[],
+  token: string,
+  options: InsertOptions,
+): Promise<number> {
+  const { retentionOf, store, signal } = options;
+  const { taskEvents, tasks, workerSamples, poison, gaps } = batch.writes(retentionOf);
+  const insert = (rows: ClusterRows, into: Insert): Promise<void> =>
+    insertRows(rows, { from: 0, to: rows.count }, token, into, options);
+  await Promise.all([
+    insert(taskEvents, (encoded, part) => insertTaskEvents(store, { encoded, token: part, signal })),
+    insert(tasks, (encoded, part) => insertTasks(store, { encoded, token: part, signal })),
+    insert(asRows(workerSamples), (lines, part) => insertWorkerSamples(store, { lines, token: part, signal })),
+    insert(asRows(poison), (lines, part) => insertPoison(store, { lines, token: part, signal })),
+    insert(asRows(gaps), (lines, part) => insertGaps(store, { lines, token: part, signal })),
+  ]);
+  if (workers.length > 0) await persist(() => insertWorkers(store, { rows: workers, token, signal }), options);
+  return tasks.count;
+}
+
+const NDJSON = 'application/x-ndjson';
+
+/** JSON lines as rows; each names its cluster. */
+function asRows(lines: readonly string[]): ClusterRows {
+  return {
+    count: lines.length,
+    contentType: NDJSON,
+    slice: (from, to) => [Buffer.from(lines.slice(from, to).join(''))],
+    clusterOf: (index) => (JSON.parse(lines[index] ?? '{}') as { cluster?: string }).cluster ?? '',
+  };
+}
+
+/** Inserts; where the store refuses for good, halves until the rows that it refuses are found, and buries those. */
+async function insertRows(
+  rows: ClusterRows,
+  { from, to }: { readonly from: number; readonly to: number },
+  token: string,
+  insert: Insert,
+  options: InsertOptions,
+): Promise<void> {
+  if (from === to) return;
+  try {
+    await persist(() => insert(rows.slice(from, to), token), options);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    if (to - from === 1) return bury(rows, from, token, error, options);
+    const middle = (from + to) >> 1;
+    await insertRows(rows, { from, to: middle }, `${token}<`, insert, options);
+    await insertRows(rows, { from: middle, to }, `${token}>`, insert, options);
+  }
+}
+
+async function bury(
+  rows: ClusterRows,
+  index: number,
+  token: string,
+  error: StoreError,
+  options: InsertOptions,
+): Promise<void> {
+  const { store, signal, onBuried } = options;
+  onBuried(1, error);
+  const { contentType } = rows;
+  const bytes = Buffer.concat(rows.slice(index, index + 1));
+  const row = {
+    cluster: rows.clusterOf(index),
+    collected_at: Date.now() / 1000,
+    reason: error.code,
+    detail: error.message.slice(0, 500),
+    content_type: contentType,
+    routing_key: '',
+    size: bytes.length,
+    body: contentType === NDJSON ? bytes.toString('utf8', 0, 65_536) : bytes.toString('base64', 0, 48 * 1024),
+  };
+  await persist(() => insertPoison(store, { rows: [row], token: `${token}!`, signal }), options);
+}
+
+/** Tries until it is done, unless the store refuses for good. */
+function persist(work: () => Promise<void>, { signal, onRetry }: InsertOptions): Promise<void> {
+  return retry(work, { signal, onRetry, retryable: (error) => !isRefusal(error), maxWaitMs: 5_000 });
+}
+
+/** Whether the rows themselves are the trouble. A store that is down, denied or not migrated is waited for instead. */
+function isRefusal(error: unknown): error is StoreError {
+  return error instanceof StoreError && (error.code === 'STORE_REJECTED' || error.code === 'STORE_BATCH_TOO_LARGE');
+}

@@ -1,0 +1,175 @@
+import { BUCKETS, retentionPolicy, type PipelineEvent } from '@meadow/contract';
+import { migrate, openStore } from '@meadow/store';
+import { waitFor, type Service } from '@meadow/testkit';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Batch } from '../src/batch.ts';
+import { PartitionTable, type Places } from '../src/partition-table.ts';
+import { recall } from '../src/past.ts';
+import { recoverWriter } from '../src/recovery.ts';
+import { Writer, type Intent } from '../src/writer.ts';
+import { lives, openRig, type Rig } from './rig.ts';
+
+let rig: Rig;
+
+beforeEach(async () => {
+  rig = await openRig();
+}, 60_000);
+
+afterEach(async () => {
+  await rig[Symbol.asyncDispose]();
+});
+
+/** The partitions that a replica writes. */
+async function heldBy(service: Service): Promise<number[]> {
+  const places = await rig.places();
+  return places.flatMap(({ writer }, partition) => (writer?.includes(`-${service.pid}-`) ? [partition] : []));
+}
+
+async function untilHeld(services: readonly Service[], deadlineMs: number): Promise<void> {
+  const all = async (): Promise<boolean> => {
+    const held = await Promise.all(services.map(heldBy));
+    return held.every((partitions) => partitions.length > 0) && held.flat().length === 8;
+  };
+  await waitFor(all, { what: `partitions shared by ${services.length} aggregators`, deadlineMs });
+}
+
+async function eventsWrittenBy(service: Service): Promise<number> {
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  return Number(/^meadow_aggregator_events_total (\d+)/m.exec(text)?.[1] ?? 0);
+}
+
+interface Flow extends AsyncDisposable {
+  /** @returns how many tasks were published */
+  stop(): Promise<number>;
+}
+
+/** Publishes all the time, each event twice and the second time a second later, as two collectors would. */
+function startFlow(cluster: string): Flow {
+  const stopped = new AbortController();
+  const flowing = (async () => {
+    let tasks = 0;
+    const later: PipelineEvent[][] = [];
+    while (!stopped.signal.aborted || later.length > 0) {
+      if (!stopped.signal.aborted) {
+        const events = lives(cluster, tasks, 100);
+        tasks += 100;
+        await rig.publish(cluster, events);
+        later.push(events);
+      }
+      if (later.length > 20 || stopped.signal.aborted) await rig.publish(cluster, later.shift() ?? []);
+      await delay(50);
+    }
+    return tasks;
+  })();
+  const stop = (): Promise<number> => {
+    stopped.abort();
+    return flowing;
+  };
+  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+}
+
+test('aggregators share the work; one that joins gets its share within ten seconds, one that stops leaves it at once', async () => {
+  await using first = await rig.aggregator();
+  await untilHeld([first], 10_000);
+  await using flow = startFlow('shared');
+  await using second = await rig.aggregator();
+  await untilHeld([first, second], 10_000);
+  await using third = await rig.aggregator();
+  await untilHeld([first, second, third], 10_000);
+  for (const service of [first, second, third]) {
+    await waitFor(async () => (await eventsWrittenBy(service)) > 1_000, { what: 'events written by each' });
+  }
+  await second.stop();
+  // sooner than silence would tell
+  await untilHeld([first, third], 5_000);
+  await rig.expectExactly('shared', await flow.stop());
+  // what all have written is not kept for anybody
+  await waitFor(async () => (await rig.bus.events.state()).messages === 0, {
+    what: 'a free stream',
+    deadlineMs: 40_000,
+  });
+}, 120_000);
+
+test('counts are exact though replicas are killed in the middle of writing, one after the other', async () => {
+  const kills = 4;
+  const replicas = [await rig.aggregator(), await rig.aggregator(), await rig.aggregator()];
+  await untilHeld(replicas, 30_000);
+  await using flow = startFlow('killed');
+  const intents = await rig.bus.bucket(BUCKETS.intents, (value) => value as Intent);
+  let killed = 0;
+  // an intent is put when the rows of its batch are about to be written, by its writer or by who recovers it
+  for await (const change of intents.watch(AbortSignal.timeout(100_000))) {
+    if (change.kind !== 'put' || change.value.to === 0) continue;
+    const at = replicas.findIndex((replica) => change.key.includes(`-${replica.pid}-`));
+    const replica = replicas[at];
+    if (replica === undefined) continue;
+    await delay(Math.random() * 70);
+    await replica.kill9();
+    if (++killed === kills) break;
+    replicas[at] = await rig.aggregator();
+  }
+  expect(killed).toBe(kills);
+  await rig.expectExactly('killed', await flow.stop());
+  for (const replica of replicas) await replica.stop();
+}, 180_000);
+
+test('a replica that stands still for 15 s loses its partitions, and writes nothing twice when it wakes', async () => {
+  await using first = await rig.aggregator();
+  await using second = await rig.aggregator();
+  await untilHeld([first, second], 30_000);
+  await using flow = startFlow('paused');
+  await waitFor(async () => (await eventsWrittenBy(first)) > 1_000, { what: 'the first to write' });
+  process.kill(first.pid, 'SIGSTOP');
+  await delay(15_000);
+  expect(await heldBy(second)).toHaveLength(8);
+  process.kill(first.pid, 'SIGCONT');
+  await untilHeld([first, second], 15_000);
+  await rig.expectExactly('paused', await flow.stop());
+}, 120_000);
+
+test('a writer that was taken for dead can begin no other batch, and its partitions go on where its last one ends', async () => {
+  await using store = openStore({ url: rig.meadow.clickhouse.url });
+  await migrate(store);
+  const { createdAt: stream } = await rig.bus.events.state();
+  const intents = await rig.bus.bucket(BUCKETS.intents, (value) => value as Intent);
+  const table = new PartitionTable(await rig.bus.bucket(BUCKETS.partitions, (value) => value as Places));
+  const signal = AbortSignal.timeout(30_000);
+  const ignore = (): void => undefined;
+  const inserts = {
+    store,
+    signal,
+    retentionOf: () => retentionPolicy.parse({}),
+    poolOf: () => 'p',
+    onRetry: ignore,
+    onBuried: ignore,
+  };
+  await table.begin(stream, 3);
+  const writer = await Writer.open(intents, 'paused.1', stream, inserts);
+  const taken = await table.take('paused.1', new Set([2, 5]));
+  expect(Object.fromEntries(taken)).toEqual({ 2: 3, 5: 3 });
+  const batch = new Batch(1, await recall(new Set([2, 5]), inserts));
+  await writer.write(batch, taken, 7, []);
+  await recoverWriter('paused.1', { bus: rig.bus, table, intents, inserts });
+  await expect(writer.write(batch, taken, 9, [])).rejects.toMatchObject({ code: 'BUS_CONFLICT' });
+  const goesOn = await table.take('other.1', new Set([1, 2, 5]));
+  expect(Object.fromEntries(goesOn)).toEqual({ 1: 3, 2: 7, 5: 7 });
+}, 60_000);
+
+test('what an older release was writing is written again once, and the work goes on from there', async () => {
+  const { createdAt: stream } = await rig.bus.events.state();
+  await rig.publish('before', lives('before', 0, 10));
+  const from = (await rig.bus.events.state()).lastSeq + 1;
+  const repeated = lives('before', 0, 10);
+  await rig.publish('during', lives('during', 0, 10));
+  await rig.publish('during', repeated);
+  const to = (await rig.bus.events.state()).lastSeq;
+  await rig.publish('after', lives('after', 0, 10));
+  const intents = await rig.bus.bucket(BUCKETS.intents, (value) => value);
+  await intents.put('events', { stream, from, to, dropped: repeated.map(({ event_id }) => event_id) });
+  await using _aggregator = await rig.aggregator();
+  await rig.expectExactly('during', 10);
+  await rig.expectExactly('after', 10);
+  expect((await rig.counts('before'))['events']).toBe(0);
+  expect(await intents.get('events')).toBeNull();
+}, 60_000);

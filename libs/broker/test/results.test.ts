@@ -1,0 +1,60 @@
+import { startRedis, waitFor, type RedisServer } from '@meadow/testkit';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openResultSource, parseResultBackend, type BrokerStatus, type ResultDelivery } from '../src/index.ts';
+
+let server: RedisServer;
+beforeAll(async () => {
+  server = await startRedis({ password: 'pw' });
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** As Celery's backend does it: the key and the channel of one name. */
+async function store(prefix: string, id: string, text: string): Promise<void> {
+  const client = new Redis(server.url.replace(/0$/, '3'));
+  const key = `${prefix}celery-task-meta-${id}`;
+  await client.multi().setex(key, 60, text).publish(key, text).exec();
+  client.disconnect();
+}
+
+test('results are heard as they are written, across reconnects, and looked up', async () => {
+  const stop = new AbortController();
+  const statuses: BrokerStatus['state'][] = [];
+  const backend = parseResultBackend({
+    ...{ name: 'c', resultBackend: server.url.replace(/0$/, '3') },
+    resultTransportOptions: { global_keyprefix: 'te*am' },
+  });
+  if (backend?.kind !== 'redis') throw new Error('not a redis backend');
+  await using source = openResultSource(backend, {
+    ...{ cluster: 'c', signal: stop.signal, clientName: 'test' },
+    onStatus: ({ state }) => statuses.push(state),
+    onDropped: () => undefined,
+  });
+  const heard: ResultDelivery[] = [];
+  const taking = (async () => {
+    for await (const burst of source.bursts) heard.push(...burst);
+  })();
+  await waitFor(() => statuses.at(-1) === 'connected', { what: 'the subscription' });
+  await store('te*am_', 'one', '1');
+  await store('te-am_', 'foreign', '2');
+  await store('te*am_', 'two', '3');
+  await waitFor(() => heard.length === 2, { what: 'two results' });
+  expect(heard.map(({ taskId, payload }) => [taskId, payload.toString()])).toEqual([
+    ['one', '1'],
+    ['two', '3'],
+  ]);
+
+  const ids = ['two', ...Array.from({ length: 250 }, (_, index) => `absent-${index}`), 'one'];
+  const found = await source.lookup(ids, stop.signal);
+  expect(found.map(({ taskId, payload }) => [taskId, payload.toString()])).toEqual([
+    ['two', '3'],
+    ['one', '1'],
+  ]);
+
+  await server.restart();
+  await waitFor(() => statuses.lastIndexOf('connected') > 2, { what: 'another subscription', deadlineMs: 20_000 });
+  await store('te*am_', 'three', '4');
+  await waitFor(() => heard.length === 3, { what: 'a result after the restart' });
+  stop.abort();
+  await taking;
+});

@@ -1,0 +1,179 @@
+import { startNats, waitFor } from '@meadow/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { joinMembers, openBus, withLease, type Bus, type LeaseRecord, type Membership } from '../src/index.ts';
+
+type Nats = Awaited<ReturnType<typeof startNats>>;
+let nats: Nats;
+let bus: Bus;
+
+const connect = (): Promise<Bus> => openBus({ url: nats.url, name: 'test', signal: AbortSignal.timeout(20_000) });
+
+beforeAll(async () => {
+  nats = await startNats();
+  bus = await connect();
+}, 30_000);
+
+afterAll(async () => {
+  await bus[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
+});
+
+const join = (service: string, id: string, over: Bus = bus): Promise<Membership> =>
+  joinMembers(over, service, id, AbortSignal.timeout(60_000));
+
+const ids = (members: Membership): string => members.current.map(({ id }) => id).join(' ');
+
+async function sees(members: Membership, expected: string, deadlineMs = 1_000): Promise<void> {
+  await waitFor(() => ids(members) === expected, { what: `members "${expected}", not "${ids(members)}"`, deadlineMs });
+}
+
+test('a newcomer knows all others at once, and they know it; who leaves is gone at once', async () => {
+  await using a = await join('greeting', 'host.a-1');
+  await using b = await join('greeting', 'host.b-1');
+  await using _stranger = await join('greetings', 'c');
+  expect(ids(b)).toBe('host.a-1 host.b-1');
+  await sees(a, 'host.a-1 host.b-1');
+  b.leave();
+  expect(ids(b)).toBe('host.a-1');
+  await sees(a, 'host.a-1');
+});
+
+test('what a member can take over is told at once', async () => {
+  await using a = await join('ready', 'a');
+  await using b = await join('ready', 'b');
+  await sees(a, 'a b');
+  const change = a.changed(AbortSignal.timeout(5_000));
+  b.announce(['x', 'y']);
+  await change;
+  expect(a.current).toEqual([
+    { id: 'a', ready: [] },
+    { id: 'b', ready: ['x', 'y'] },
+  ]);
+});
+
+test('who dies is gone within 9 s, for those who knew it and for newcomers', async () => {
+  const dying = await connect();
+  await using a = await join('dying', 'a');
+  await join('dying', 'b', dying);
+  await sees(a, 'a b');
+  await dying[Symbol.asyncDispose]();
+  const began = performance.now();
+  await sees(a, 'a', 9_000);
+  expect(performance.now() - began).toBeGreaterThan(4_000);
+  await waitFor(
+    async () => {
+      await using late = await join('dying', 'c');
+      return ids(late) === 'a c';
+    },
+    { what: 'a newcomer to see the living only', deadlineMs: 9_000, everyMs: 500 },
+  );
+}, 40_000);
+
+test('while NATS is away nobody is gone, and afterwards changes are heard again', async () => {
+  await using a = await join('outage', 'a');
+  await using b = await join('outage', 'b');
+  await sees(a, 'a b');
+  const views = new Set<string>();
+  const stop = new AbortController();
+  const noting = (async () => {
+    while (!stop.signal.aborted) {
+      views.add(ids(a));
+      await a.changed(stop.signal);
+    }
+  })();
+  await nats.kill9();
+  await new Promise((resolve) => setTimeout(resolve, 12_000));
+  await nats.restart();
+  await waitFor(() => bus.connected, { what: 'a connection', deadlineMs: 15_000 });
+  await using _c = await join('outage', 'c');
+  await sees(a, 'a b c', 10_000);
+  // several silences pass
+  await new Promise((resolve) => setTimeout(resolve, 10_000));
+  b.leave();
+  await sees(a, 'a c', 10_000);
+  stop.abort();
+  await noting;
+  expect([...views].slice(0, 2)).toEqual(['a b', 'a b c']);
+}, 90_000);
+
+const held = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+
+test('a lease passes on when its holder gives it up by ending its work', async () => {
+  const bucket = await bus.bucket('test_given', (value) => value as LeaseRecord);
+  const giveUp = new AbortController();
+  const a = withLease(bucket, 'x', 'a', AbortSignal.timeout(20_000), () => held(giveUp.signal));
+  await waitFor(async () => (await bucket.get('x'))?.value.holder === 'a', { what: 'a to hold' });
+  const b = withLease(bucket, 'x', 'b', AbortSignal.timeout(20_000), () => Promise.resolve());
+  giveUp.abort();
+  await Promise.all([a, b]);
+  expect(await bucket.get('x')).toBeNull();
+});
+
+test('a lease of a holder that is known to be gone is taken without waiting for it to run out', async () => {
+  const bucket = await bus.bucket('test_gone', (value) => value as LeaseRecord);
+  await bucket.create('x', { holder: 'dead', renewedAt: 0 });
+  const began = performance.now();
+  await withLease(bucket, 'x', 'b', AbortSignal.timeout(20_000), () => Promise.resolve(), {
+    isGone: (holder) => holder === 'dead',
+  });
+  expect(performance.now() - began).toBeLessThan(2_000);
+});
+
+test('while NATS is away a holder stops, or goes on where it may, until another has the lease', async () => {
+  const bucket = await bus.bucket('test_away', (value) => value as LeaseRecord);
+  const log: string[] = [];
+  const end = new AbortController();
+  const hold = (name: string, unreachable: 'stop' | 'go-on'): Promise<void> =>
+    withLease(
+      bucket,
+      name,
+      'a',
+      end.signal,
+      async (signal) => {
+        await held(signal);
+        log.push(name);
+      },
+      { unreachable },
+    );
+  const both = [hold('strict', 'stop'), hold('relaxed', 'go-on')];
+  for (const name of ['strict', 'relaxed'])
+    await waitFor(async () => (await bucket.get(name)) !== null, { what: `${name} to be held` });
+  await nats.kill9();
+  await waitFor(() => log.includes('strict'), { what: 'the strict holder to stop', deadlineMs: 15_000 });
+  await nats.restart();
+  await waitFor(() => bus.connected, { what: 'a connection', deadlineMs: 15_000 });
+  expect(log).toEqual(['strict']);
+  // another takes it
+  await waitFor(
+    () =>
+      bucket.put('relaxed', { holder: 'b', renewedAt: 0 }).then(
+        () => true,
+        () => false,
+      ),
+    { what: 'the lease to be taken', deadlineMs: 10_000 },
+  );
+  await waitFor(() => log.includes('relaxed'), { what: 'the relaxed holder to stop', deadlineMs: 10_000 });
+  end.abort();
+  await Promise.all(both);
+}, 60_000);
+
+test('a renewal whose answer was lost does not cost the lease', async () => {
+  const bucket = await bus.bucket('test_answer', (value) => value as LeaseRecord);
+  const end = new AbortController();
+  let lost = false;
+  const a = withLease(bucket, 'x', 'a', end.signal, async (signal) => {
+    await held(signal);
+    lost = !end.signal.aborted;
+  });
+  await waitFor(async () => (await bucket.get('x')) !== null, { what: 'a to hold' });
+  // as the record stands when the server wrote it and the holder does not know
+  const revision = await bucket.put('x', { holder: 'a', renewedAt: 1 });
+  await waitFor(async () => ((await bucket.get('x'))?.revision ?? 0) > revision, {
+    what: 'a renewal',
+    deadlineMs: 5_000,
+  });
+  end.abort();
+  await a;
+  expect(lost).toBe(false);
+});

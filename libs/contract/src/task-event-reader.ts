@@ -1,0 +1,312 @@
+import { Buffer } from 'node:buffer';
+import { HEAD_COLUMNS } from './task-event-row.ts';
+
+/** A frame that is not as `HEAD_COLUMNS` says. The reader goes on behind it, or ends where it cannot tell how long it is. */
+export class TaskEventFormatError extends Error {
+  override readonly name = 'TaskEventFormatError';
+  readonly code = 'BATCH_ROW_INVALID';
+  /** Where in the message it was noticed, bytes. */
+  readonly at: number;
+
+  constructor(message: string, at: number) {
+    super(`${message} at byte ${at}`);
+    this.at = at;
+  }
+}
+
+/**
+ * A cursor over the frames of a batch. `next` walks through a frame once and checks every bound in it; a field becomes a
+ * number or a text when it is asked for. One reader serves for any number of batches, and keeps short texts that recur.
+ *
+ *     reader.begin(message.data);
+ *     while (reader.next()) store(reader.taskId, reader.timestamp);
+ */
+export class TaskEventReader {
+  readonly #texts = new RecurringTexts();
+  /** Where each column of the frame begins: of a text its first byte, of a Nullable its value, or -1 for null. */
+  readonly #begins = new Int32Array(COLUMNS);
+  readonly #ends = new Int32Array(COLUMNS);
+  #data: Buffer = EMPTY;
+  #view: DataView = new DataView(EMPTY.buffer);
+  #next = 0;
+  #at = 0;
+  #end = 0;
+  /** The frame, without its length: from here to `frameEnd`, in bytes of the batch. */
+  frameBegin = 0;
+  frameEnd = 0;
+  /** The head's bytes, which are columns as they are stored. */
+  headBegin = 0;
+  headEnd = 0;
+
+  /** Begins with a batch. The bytes have to stay as they are while it is read. */
+  begin(data: Uint8Array): void {
+    this.#data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    this.#next = 0;
+  }
+
+  /** Goes back, or ahead, to the event whose frame begins here: what `frame` was after `next`. */
+  seek(frame: number): void {
+    this.#next = frame;
+  }
+
+  /** Where the event's frame begins. */
+  get frame(): number {
+    return this.frameBegin - 4;
+  }
+
+  /** The batch. */
+  get data(): Buffer {
+    return this.#data;
+  }
+
+  /**
+   * Goes to the next event.
+   * @returns false at the end of the batch
+   * @throws TaskEventFormatError for a damaged frame: `frameBegin` and `frameEnd` tell which bytes are lost
+   */
+  next(): boolean {
+    const size = this.#data.length;
+    const frame = this.#next;
+    if (frame >= size) return false;
+    this.frameBegin = Math.min(frame + 4, size);
+    this.frameEnd = size;
+    this.#next = size;
+    if (frame + 8 > size) throw new TaskEventFormatError('a frame is cut', frame);
+    const end = frame + 4 + this.#view.getUint32(frame, true);
+    if (end > size || end < frame + 8) throw new TaskEventFormatError('the length of a frame is wrong', frame);
+    this.frameEnd = end;
+    this.#next = end;
+    this.headBegin = frame + 8;
+    this.headEnd = this.headBegin + this.#view.getUint32(frame + 4, true);
+    if (this.headEnd > end) throw new TaskEventFormatError('the length of a head is wrong', frame + 4);
+    this.#walk();
+    return true;
+  }
+
+  #walk(): void {
+    const begins = this.#begins;
+    this.#at = this.headBegin;
+    this.#end = this.headEnd;
+    for (let column = 0; column < HEAD_SIZES.length; column++) {
+      const size = HEAD_SIZES[column] ?? 0;
+      if (size === TEXT) this.#passText(column);
+      else if (size > 0) begins[column] = this.#pass(size);
+      else begins[column] = this.#passNullable(-size);
+    }
+    if (this.#at !== this.headEnd) throw new TaskEventFormatError('a head is longer than its columns', this.#at);
+    this.#end = this.frameEnd;
+    for (let column = HEAD_SIZES.length; column < COLUMNS; column++) this.#passText(column);
+    if (this.#at !== this.frameEnd) throw new TaskEventFormatError('a frame is longer than its columns', this.#at);
+  }
+
+  #pass(bytes: number): number {
+    const at = this.#at;
+    if (at + bytes > this.#end) throw new TaskEventFormatError('a column is cut', at);
+    this.#at = at + bytes;
+    return at;
+  }
+
+  #passNullable(bytes: number): number {
+    const flag = this.#data[this.#pass(1)] ?? 0;
+    if (flag > 1) throw new TaskEventFormatError('a null mark is neither 0 nor 1', this.#at - 1);
+    return flag === 1 ? -1 : this.#pass(bytes);
+  }
+
+  #passText(column: number): void {
+    let length = this.#data[this.#pass(1)] ?? 0;
+    if (length > 0x7f) {
+      length &= 0x7f;
+      for (let factor = 0x80; ; factor *= 0x80) {
+        const byte = this.#data[this.#pass(1)] ?? 0;
+        length += (byte & 0x7f) * factor;
+        if (byte < 0x80) break;
+        if (factor > MAX_FACTOR) throw new TaskEventFormatError('the length of a text is wrong', this.#at);
+      }
+    }
+    this.#begins[column] = this.#pass(length);
+    this.#ends[column] = this.#at;
+  }
+
+  get eventId(): string {
+    return this.#data.toString('latin1', this.headBegin, this.headBegin + 16);
+  }
+
+  /** Unix seconds. */
+  get timestamp(): number {
+    return this.#seconds(this.headBegin + 16);
+  }
+
+  /** Unix seconds. */
+  get collectedAt(): number {
+    return this.#seconds(this.headBegin + 24);
+  }
+
+  get type(): string {
+    return this.#recurring(COLUMN.type);
+  }
+
+  get worker(): string {
+    return this.#recurring(COLUMN.worker);
+  }
+
+  get taskId(): string {
+    return this.text('task_id');
+  }
+
+  get name(): string {
+    return this.#recurring(COLUMN.name);
+  }
+
+  get queue(): string {
+    return this.#recurring(COLUMN.queue);
+  }
+
+  get routingKey(): string {
+    return this.#recurring(COLUMN.routing_key);
+  }
+
+  get exchange(): string {
+    return this.#recurring(COLUMN.exchange);
+  }
+
+  get pid(): number | null {
+    return this.#uint32(COLUMN.pid);
+  }
+
+  /** Null beyond what a number holds exactly: such a clock tells nothing. */
+  get clock(): number | null {
+    const at = this.#begins[COLUMN.clock] ?? -1;
+    if (at < 0) return null;
+    const value = this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 2 ** 32;
+    return Number.isSafeInteger(value) ? value : null;
+  }
+
+  get retries(): number | null {
+    return this.#uint32(COLUMN.retries);
+  }
+
+  /** Seconds. */
+  get runtime(): number | null {
+    const at = this.#begins[COLUMN.runtime] ?? -1;
+    return at < 0 ? null : this.#view.getFloat64(at, true);
+  }
+
+  get terminated(): boolean | null {
+    return this.#flag(COLUMN.terminated);
+  }
+
+  get expired(): boolean | null {
+    return this.#flag(COLUMN.expired);
+  }
+
+  get requeue(): boolean | null {
+    return this.#flag(COLUMN.requeue);
+  }
+
+  /** A text as UTF-16; '' when the event did not tell it. */
+  text(column: TextColumn): string {
+    const index = COLUMN[column];
+    const begin = this.#begins[index] ?? 0;
+    const end = this.#ends[index] ?? 0;
+    return begin === end ? '' : this.#data.toString('utf8', begin, end);
+  }
+
+  /** Whether the event told nothing beyond its clock: each column behind takes one byte then. */
+  get isBare(): boolean {
+    const pidBytes = (this.#begins[COLUMN.pid] ?? -1) < 0 ? 1 : 5;
+    const clockBytes = (this.#begins[COLUMN.clock] ?? -1) < 0 ? 1 : 9;
+    const behindClock = (this.#ends[COLUMN.task_id] ?? 0) + pidBytes + clockBytes;
+    return this.frameEnd - behindClock === COLUMNS - COLUMN.retries;
+  }
+
+  /** Whether the event told a text at all. */
+  has(column: TextColumn): boolean {
+    const index = COLUMN[column];
+    return this.#begins[index] !== this.#ends[index];
+  }
+
+  /** Where a text of the tail begins in `data` as it is encoded, its length included. */
+  encodedBegin(column: TailColumn): number {
+    return column === 'name' ? this.headEnd : (this.#ends[COLUMN[column] - 1] ?? 0);
+  }
+
+  encodedEnd(column: TailColumn): number {
+    return this.#ends[COLUMN[column]] ?? 0;
+  }
+
+  #recurring(column: number): string {
+    return this.#texts.at(this.#data, this.#begins[column] ?? 0, this.#ends[column] ?? 0);
+  }
+
+  #seconds(at: number): number {
+    return (this.#view.getUint32(at, true) + this.#view.getInt32(at + 4, true) * 2 ** 32) / 1e6;
+  }
+
+  #uint32(column: number): number | null {
+    const at = this.#begins[column] ?? -1;
+    return at < 0 ? null : this.#view.getUint32(at, true);
+  }
+
+  #flag(column: number): boolean | null {
+    const at = this.#begins[column] ?? -1;
+    return at < 0 ? null : this.#data[at] !== 0;
+  }
+}
+
+/** Texts that a few thousand values make up: each is made once, and the copies of it are one. Bounded: 2048 short ones. */
+class RecurringTexts {
+  readonly #held: string[] = new Array<string>(2048).fill('');
+
+  at(data: Buffer, begin: number, end: number): string {
+    const length = end - begin;
+    if (length === 0) return '';
+    if (length > 64) return data.toString('utf8', begin, end);
+    let hash = length;
+    for (let index = begin; index < end; index++) hash = Math.imul(hash, 31) + (data[index] ?? 0);
+    const place = (hash ^ (hash >>> 11)) & 2047;
+    const held = this.#held[place] ?? '';
+    if (held.length === length && equals(held, data, begin)) return held;
+    const text = data.toString('utf8', begin, end);
+    this.#held[place] = text;
+    return text;
+  }
+}
+
+/** Whether a text is ASCII and the same; what is not ASCII has other bytes and is made anew each time. */
+function equals(text: string, data: Buffer, begin: number): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) !== data[begin + index]) return false;
+  return true;
+}
+
+const EMPTY = Buffer.alloc(0);
+/** Longer than any batch. */
+const MAX_FACTOR = 0x80 ** 3;
+const TEXT = 0;
+const COLLECTORS_TAIL = ['name', 'queue', 'root_id', 'parent_id'] as const;
+const COLUMNS = HEAD_COLUMNS.length + COLLECTORS_TAIL.length;
+
+const SIZES = { String: TEXT, 'FixedString(16)': 16, 'Decimal64(6)': 8 } as const;
+const NULLABLE_SIZES = {
+  'Nullable(UInt32)': 4,
+  'Nullable(UInt64)': 8,
+  'Nullable(Float64)': 8,
+  'Nullable(Bool)': 1,
+} as const;
+
+type HeadType = (typeof HEAD_COLUMNS)[number][1];
+
+/** Bytes of each column of the head; negative where it may be null. */
+const HEAD_SIZES: readonly number[] = HEAD_COLUMNS.map(([, type]) => sizeOf(type));
+
+function sizeOf(type: HeadType): number {
+  return type in SIZES ? SIZES[type as keyof typeof SIZES] : -NULLABLE_SIZES[type as keyof typeof NULLABLE_SIZES];
+}
+
+type TailColumn = (typeof COLLECTORS_TAIL)[number];
+type Column = (typeof HEAD_COLUMNS)[number][0] | TailColumn;
+type TextColumn = Extract<(typeof HEAD_COLUMNS)[number], readonly [string, 'String']>[0] | TailColumn;
+
+const COLUMN = Object.fromEntries(
+  [...HEAD_COLUMNS.map(([name]) => name), ...COLLECTORS_TAIL].map((name, index) => [name, index]),
+) as Readonly<Record<Column, number>>;
