@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** What one check of a cluster came to. */
-export const finding = z.object({
+const finding = z.object({
   /** Stable name of the check, e.g. `credentials`. */
   check: z.string(),
   title: z.string(),

@@ -26,7 +26,7 @@ export interface PoolLine {
 const LOST_SHOWN_SECONDS = 3600;
 
 /** Whether a worker is history. @param now Unix seconds */
-export function isGone(worker: WorkerLine, now: number): boolean {
+function isGone(worker: WorkerLine, now: number): boolean {
   return (
     worker.state === 'offline' || (worker.state === 'lost' && now - (worker.last_heard_at ?? 0) > LOST_SHOWN_SECONDS)
   );
