@@ -11,7 +11,8 @@ import {
 import { event, linesOf, openMigratedStore, sql } from './database.ts';
 
 let store: Store;
-const FROM = Math.floor(Date.now() / 1000 / 60) * 60 - 600;
+/** A border of the ten minutes that answers are summed up by. */
+const FROM = Math.floor(Date.now() / 1000 / 600) * 600 - 600;
 const window = { from: FROM, to: FROM + 60 };
 
 beforeEach(async () => {

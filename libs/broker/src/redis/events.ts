@@ -23,7 +23,7 @@ type RedisBroker = Extract<Broker, { kind: 'redis' }>;
 /** Looks at a connection so many times within the silence it may keep. */
 const LOOKS = 3;
 /** Seconds over which the message rate is smoothed. */
-const RATE_WINDOW_SECONDS = 60;
+const RATE_WINDOW_SECONDS = 10;
 const PROBE_MS = 1_000;
 
 /** Event source over Redis pub/sub: lossy by nature, so every span without a live subscription is told as a gap. */
