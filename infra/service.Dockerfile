@@ -43,4 +43,5 @@ COPY infra/ready.mjs infra/
 USER node
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["sh", "-c", "node infra/ready.mjs http://127.0.0.1:${MEADOW_GATEWAY_PORT:-${MEADOW_HEALTH_PORT:-8080}}/readyz"]
-CMD ["sh", "-c", "exec node apps/$APP/src/main.ts"]
+# as NODE_FLAGS of libs/contract has it
+CMD ["sh", "-c", "exec node --max-semi-space-size=8 apps/$APP/src/main.ts"]

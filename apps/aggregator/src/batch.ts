@@ -1,11 +1,10 @@
-import type { TaskFact } from '@meadow/celery';
 import { TaskEventFormatError, TaskEventReader, type PipelineEvent } from '@meadow/contract';
 import type { PoisonRecord, RetentionPolicy, TaskListRow } from '@meadow/contract';
 import type { StoredBatch } from '@meadow/bus';
 import { appendTask, RowBinary, type Rows, type StoredTaskEvent, type StoredTaskKey } from '@meadow/store';
 import { EventList, MessageMemory } from './event-list.ts';
 import type { RecentIds } from './recent-ids.ts';
-import { asTaskEvent, factAt, listRow, taskRow } from './rows.ts';
+import { asTaskEvent, listRow, taskRow } from './rows.ts';
 import { TaskMemory, type Known } from './task-memory.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
@@ -30,6 +29,8 @@ export class Output {
   readonly messages = new MessageMemory();
   readonly taskEvents = new RowBinary();
   readonly tasks = new RowBinary();
+  /** The batch that was written last: what ended in it lingers. */
+  settled: Batch | null = null;
 }
 
 /** Rows, and the cluster of each. */
@@ -50,14 +51,13 @@ export interface Writes {
 /** Events of a task whose past has to be looked up first. */
 interface Waiting {
   readonly collectedAt: number;
-  readonly facts: TaskFact[];
   /** Their places in the list of events. */
   readonly places: number[];
 }
 
 const ROW_BINARY = 'application/octet-stream';
 
-/** A batch is written when it holds this much. Twice as much is in memory: one is gathered while one is written. */
+/** A batch is written when it holds this much. Three times as much is in memory: one is gathered, one written, of one the tasks linger. */
 const BATCH_EVENTS = 50_000;
 const BATCH_BYTES = 20_000_000;
 
@@ -176,39 +176,30 @@ export class Batch {
   }
 
   #fold(cluster: string, tasks: TaskMemory, event: TaskEventReader): void {
-    const fact = factAt(event);
-    const id = fact.uuid;
+    const id = event.taskId;
+    const place = this.#events.add(event.frame, null);
     let known = tasks.get(id);
     if (known === undefined) {
       const waiting = this.#unresolved.get(cluster)?.get(id);
-      if (waiting !== undefined || this.#mayHaveAPast(tasks, fact, event.collectedAt)) {
-        this.#wait(cluster, id, waiting, event, fact);
-        return;
-      }
+      if (waiting !== undefined) return void waiting.places.push(place);
+      if (this.#mayHaveAPast(tasks, id, event)) return this.#wait(cluster, id, event.collectedAt, place);
       known = tasks.hold(id, [], event.collectedAt, this.number);
     }
-    tasks.apply(known, fact, this.number);
+    tasks.apply(known, this.#events, place, this.number);
     this.#touch(cluster, known);
-    this.#events.add(event.frame, known);
   }
 
-  #wait(cluster: string, id: string, waiting: Waiting | undefined, event: TaskEventReader, fact: TaskFact): void {
-    const place = this.#events.add(event.frame, null);
-    if (waiting !== undefined) {
-      waiting.facts.push(fact);
-      waiting.places.push(place);
-      return;
-    }
+  #wait(cluster: string, id: string, collectedAt: number, place: number): void {
     let ids = this.#unresolved.get(cluster);
     if (ids === undefined) this.#unresolved.set(cluster, (ids = new Map()));
-    ids.set(id, { collectedAt: event.collectedAt, facts: [fact], places: [place] });
+    ids.set(id, { collectedAt, places: [place] });
   }
 
   /** Whether an event of a task that memory does not hold may have had others before it. */
-  #mayHaveAPast(tasks: TaskMemory, fact: TaskFact, collectedAt: number): boolean {
-    const begins = fact.type === 'task-sent' || fact.type === 'task-received';
-    const late = collectedAt - fact.timestamp > LATE_SECONDS;
-    return this.#wasDropped !== null || !begins || (fact.retries ?? 0) > 0 || late || tasks.mayBeStored(fact.uuid);
+  #mayHaveAPast(tasks: TaskMemory, id: string, event: TaskEventReader): boolean {
+    const begins = event.type === 'task-sent' || event.type === 'task-received';
+    const late = event.collectedAt - event.timestamp > LATE_SECONDS;
+    return this.#wasDropped !== null || !begins || (event.retries ?? 0) > 0 || late || tasks.mayBeStored(id);
   }
 
   /** Looks up the past of tasks that memory does not hold, and folds what waited for it. Once, before `writes`. */
@@ -219,11 +210,10 @@ export class Batch {
       const [events, keys] = await Promise.all([past.events(cluster, taskIds), past.keys(cluster, taskIds)]);
       const stored = Map.groupBy(events, (event) => event.task_id);
       const firstSeen = new Map(keys.map((key) => [key.task_id, key.first_seen_at]));
-      for (const [id, { collectedAt, facts, places }] of ids) {
+      for (const [id, { collectedAt, places }] of ids) {
         const before = stored.get(id) ?? [];
         const known = tasks.hold(id, before.map(asTaskEvent), firstSeen.get(id) ?? collectedAt, this.number);
-        for (const fact of facts) tasks.apply(known, fact, this.number);
-        for (const place of places) this.#events.setTask(place, known);
+        for (const place of places) tasks.apply(known, this.#events, place, this.number);
         this.#touch(cluster, known);
       }
     }
@@ -235,13 +225,14 @@ export class Batch {
     const { output } = this.#memory;
     output.taskEvents.reset();
     output.tasks.reset();
-    this.#events.appendTo(output.taskEvents, output.reader, retentionOf);
     const ends: { readonly cluster: string; readonly end: number }[] = [];
     for (const [cluster, touched] of this.#touched) {
       const retention = retentionOf(cluster);
       for (const known of touched) appendTask(output.tasks, taskRow(cluster, known, this.#toSeq, retention));
       ends.push({ cluster, end: output.tasks.count });
     }
+    // after the tasks, which tell what to join on
+    this.#events.appendTo(output.taskEvents, retentionOf);
     return {
       taskEvents: withClusters(output.taskEvents, (place) => this.#events.clusterOf(place)),
       tasks: withClusters(output.tasks, (index) => ends.find(({ end }) => index < end)?.cluster ?? ''),
@@ -249,6 +240,26 @@ export class Batch {
       poison: this.#poison,
       gaps: this.#gaps,
     };
+  }
+
+  /**
+   * To be called when everything is in the store. Gives up what ended in the batch before, so that a task is held for a
+   * second after its end: its last events may come in another order. That batch's memory is free then.
+   */
+  settle(): void {
+    const { output, tasks } = this.#memory;
+    for (const held of tasks.values()) held.shrink(this.number + 1);
+    const { settled } = output;
+    if (settled !== null) settled.#release();
+    output.settled = this;
+  }
+
+  #release(): void {
+    for (const [cluster, touched] of this.#touched) {
+      const tasks = this.#tasksOf(cluster);
+      for (const known of touched) tasks.release(known, this.#events);
+    }
+    this.#events.release();
   }
 
   /** The rows that changed since this was last called, newest last, at most `limit` of each cluster. */

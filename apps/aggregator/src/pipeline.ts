@@ -165,8 +165,8 @@ export class Pipeline {
     for (const [partition, done] of this.#positions) this.#positions.set(partition, Math.max(done, to));
     let held = 0;
     let bytes = 0;
+    batch.settle();
     for (const memory of this.#memory.tasks.values()) {
-      memory.shrink(batch.number + 1);
       held += memory.size;
       bytes += memory.bytes;
     }

@@ -20,8 +20,7 @@ const EVENT_STATES: Readonly<Record<string, string>> = {
   'task-rejected': 'REJECTED',
   'task-cancelled': 'RETRY',
 };
-/** Whether an event is one of Celery's own rather than one that an application made up. */
-export const isCelerysOwn = (type: string): boolean => Object.hasOwn(EVENT_STATES, type);
+const isCelerysOwn = (type: string): boolean => Object.hasOwn(EVENT_STATES, type);
 
 const STARTED_OR_LATER = new Set([
   'task-started',
@@ -68,15 +67,15 @@ export function asTaskEvent(event: StoredTaskEvent): TaskFact {
   };
 }
 
-/** The task event that the reader is at, as the fold reads it. */
-export function factAt(event: TaskEventReader): TaskFact {
+/** The task event that the reader is at, of this task, as the fold reads it. */
+export function factAt(event: TaskEventReader, uuid: string): TaskFact {
   const { type } = event;
-  if (isCelerysOwn(type)) return lifeFactAt(event, type);
+  if (isCelerysOwn(type)) return lifeFactAt(event, type, uuid);
   if (type.startsWith('meadow-')) {
     const ours = { extra: textAt(event, 'extra'), end_reason: textAt(event, 'end_reason') };
-    return { ...lifeFactAt(event, type), ...ours } as TaskFact;
+    return { ...lifeFactAt(event, type, uuid), ...ours } as TaskFact;
   }
-  const { timestamp, clock, pid, worker: hostname, taskId: uuid } = event;
+  const { timestamp, clock, pid, worker: hostname } = event;
   return {
     ...parsedExtra(event.text('extra')),
     type: type as TaskEvent['type'],
@@ -89,8 +88,8 @@ export function factAt(event: TaskEventReader): TaskFact {
 }
 
 /** Two literals, so that there are two shapes: the fold reads them by the million. What is absent is as good as null to it. */
-function lifeFactAt(event: TaskEventReader, type: string): TaskEvent {
-  const { timestamp, clock, pid, worker: hostname, taskId: uuid } = event;
+function lifeFactAt(event: TaskEventReader, type: string, uuid: string): TaskEvent {
+  const { timestamp, clock, pid, worker: hostname } = event;
   if (event.isBare) return { type: type as TaskEvent['type'], timestamp, clock, pid, hostname, uuid };
   return {
     type: type as TaskEvent['type'],
@@ -150,7 +149,7 @@ export function appendEvent(
   rows: RowBinary,
   event: TaskEventReader,
   cluster: string,
-  task: Task | null,
+  task: Known | null,
   keepEventsDays: number,
 ): void {
   const { data, type } = event;
@@ -158,14 +157,14 @@ export function appendEvent(
   rows.copy(data, event.headBegin, event.headEnd);
   rows.text(cluster);
   if (event.has('name') || task === null) copyText(rows, event, 'name');
-  else rows.text(task.name ?? '');
+  else rows.text(task.name);
   if (event.has('queue') || task === null) copyText(rows, event, 'queue');
-  else rows.text(task.queue ?? '');
+  else rows.text(task.queue);
   if (event.has('root_id') || task === null) copyText(rows, event, 'root_id');
-  else rows.text(task.rootId ?? '');
+  else rows.text(task.rootId);
   copyText(rows, event, 'parent_id');
   rows.text(stateOf(type));
-  rows.text(task !== null && task.exceptionType !== null && event.has('exception') ? task.exceptionType : '');
+  rows.text(task !== null && event.has('exception') ? task.exceptionType : '');
   rows.nullableFloat64(task !== null && STARTED_OR_LATER.has(type) ? task.waitSeconds : null);
   rows.uint32(keepEventsDays === 14 ? 0 : Math.floor(event.collectedAt) + keepEventsDays * DAY_SECONDS);
 }
@@ -175,7 +174,9 @@ function copyText(rows: RowBinary, event: TaskEventReader, column: 'name' | 'que
 }
 
 /** The line of a task in a list, as it stands now. */
-export function listRow(cluster: string, { task, firstSeenAt }: Known): TaskListRow {
+export function listRow(cluster: string, known: Known): TaskListRow {
+  const { firstSeenAt } = known;
+  const task = known.read();
   return {
     cluster,
     task_id: task.id,
@@ -203,9 +204,10 @@ export function listRow(cluster: string, { task, firstSeenAt }: Known): TaskList
   };
 }
 
-/** The row of a task as it stands now. */
+/** The row of a task as it stands now; notes on the way what the rows of its events need. */
 export function taskRow(cluster: string, known: Known, version: number, retention: RetentionPolicy): TaskWriteRow {
-  const { task, firstSeenAt } = known;
+  const { firstSeenAt } = known;
+  const task = known.note();
   // an open task, or one given up for lost, is kept for the shortest time: no version of a row may outlive the one that
   // replaces it
   const ended = task.state === 'SUCCESS' ? retention.success : retention.failure;

@@ -1,54 +1,88 @@
-import { isCelerysOwn, isFinal } from './rows.ts';
-import { emptyTask, foldMany, type Task, type TaskFact } from '@meadow/celery';
+import { emptyTask, factsOf, foldMany, type Task, type TaskFact } from '@meadow/celery';
+import { NONE, type EventList } from './event-list.ts';
+import { isFinal } from './rows.ts';
 
+const TASK_BYTES = 600;
 const FACT_BYTES = 700;
-const ENDS = new Set<string>([
-  ...['task-succeeded', 'task-failed', 'task-revoked', 'task-rejected', 'meadow-lost'],
-  ...['meadow-result-SUCCESS', 'meadow-result-FAILURE', 'meadow-result-REVOKED'],
-]);
-/** An ended task is held for this many batches more, about a second: its last events may come in another order. */
-const LINGER_BATCHES = 1;
+/** A task with more events than this in a batch is folded at once: it may be looked at ten times a second. */
+const MAX_WAITING = 64;
 
-/** A task that is held in memory. Its events are folded when somebody looks at it: once a batch rather than once an event. */
+/**
+ * A task that is held in memory. The events of the batch that touched it last stay where they lie in the batch's list and
+ * are folded when somebody looks. Of a task that begins and ends within a batch nothing else is ever kept.
+ */
 export class Known {
+  /** What it is without the events that wait. */
   #task: Task;
-  #waiting: TaskFact[] = [];
-  #custom = 0;
+  #list: EventList | null = null;
+  /** The place of the last of them in the list. */
+  #last = NONE;
+  #waiting = 0;
+  readonly id: string;
   /** Unix seconds at which the pipeline first heard of it: part of its row's key, so it never changes. */
   readonly firstSeenAt: number;
-  /** Whether an event has come that ends a task, so that it is among those to be given up first. */
-  ended = false;
   /** Rough size in bytes. */
-  size = FACT_BYTES;
+  size = TASK_BYTES;
   /** The batch that touched it last; what the open or the running batch touched is not given up. */
   touched: number;
   /** The batch among whose rows it is, and the round of live rows: so that it is there once. */
   listedBy = 0;
   shownIn = 0;
+  /** What its events' rows are joined on, as its own row was made last. */
+  name = '';
+  queue = '';
+  rootId = '';
+  exceptionType = '';
+  waitSeconds: number | null = null;
+  /** Whether nothing more was expected of it then. */
+  final = false;
 
-  constructor(id: string, firstSeenAt: number, batch: number) {
-    this.#task = emptyTask(id);
+  constructor(id: string, past: readonly TaskFact[], firstSeenAt: number, batch: number) {
+    this.id = id;
+    this.#task = past.length === 0 ? emptyTask(id) : foldMany(emptyTask(id), past);
     this.firstSeenAt = firstSeenAt;
     this.touched = batch;
   }
 
-  get task(): Task {
-    if (this.#waiting.length > 0) {
-      this.#task = foldMany(this.#task, this.#waiting);
-      this.#waiting = [];
-    }
-    return this.#task;
+  /** The task as it stands, made anew each time. */
+  read(): Task {
+    if (this.#list === null || this.#last === NONE) return this.#task;
+    return foldMany(this.#task, this.#list.factsOf(this.id, this.#last));
   }
 
-  get id(): string {
-    return this.#task.id;
+  /** As `read`, and notes what the rows of its events need to know. */
+  note(): Task {
+    const task = this.read();
+    this.name = task.name ?? '';
+    this.queue = task.queue ?? '';
+    this.rootId = task.rootId ?? '';
+    this.exceptionType = task.exceptionType ?? '';
+    this.waitSeconds = task.waitSeconds;
+    this.final = isFinal(task);
+    return task;
   }
 
-  add(event: TaskFact): void {
-    this.#waiting.push(event);
-    // of custom events the fold keeps the first and the newest
-    const kept = isCelerysOwn(event.type) || ++this.#custom <= 2;
-    if (kept) this.size += sizeOf(event);
+  /** Whether the list holds events of it that no other place does. */
+  waitsIn(list: EventList): boolean {
+    return this.#list === list;
+  }
+
+  add(list: EventList, place: number): void {
+    if (this.#list !== list || this.#waiting === MAX_WAITING) this.settle();
+    this.#list = list;
+    list.setTask(place, this, this.#last);
+    this.#last = place;
+    this.#waiting++;
+  }
+
+  /** Takes what it needs out of the list. */
+  settle(): void {
+    if (this.#list === null) return;
+    this.#task = this.read();
+    this.#list = null;
+    this.#last = NONE;
+    this.#waiting = 0;
+    this.size = sizeOf(this.#task);
   }
 }
 
@@ -61,7 +95,7 @@ export interface TaskMemoryOptions {
 export const TASK_MEMORY_BYTES = 32_000_000;
 
 /**
- * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first: most of what is held is open.
+ * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first (`release`): most of what is held is open.
  * What is given up is remembered in a filter, so that an unknown id tells whether the store may hold its past (look it up)
  * or the task is new (do not).
  */
@@ -69,8 +103,6 @@ export class TaskMemory {
   readonly #known = new Map<string, Known>();
   readonly #maxBytes: number;
   readonly #givenUp = new IdFilter();
-  /** Ended tasks, the longest ended first. */
-  #ended: Known[] = [];
   #bytes = 0;
 
   constructor(options: TaskMemoryOptions = {}) {
@@ -101,14 +133,14 @@ export class TaskMemory {
 
   /** Starts to hold a task: a new one, or one with the past that the store gave back. */
   hold(id: string, past: readonly TaskFact[], firstSeenAt: number, batch: number): Known {
-    const known = new Known(id, firstSeenAt, batch);
-    for (const event of past) known.add(event);
+    const known = new Known(id, past, firstSeenAt, batch);
     this.#known.set(id, known);
     this.#bytes += known.size;
     return known;
   }
 
-  apply(known: Known, event: TaskFact, batch: number): void {
+  /** Adds an event that lies in the list of the batch. */
+  apply(known: Known, list: EventList, place: number, batch: number): void {
     if (known.touched !== batch) {
       // a Map keeps the order of insertion: setting anew moves the task to the young end
       this.#known.delete(known.id);
@@ -116,26 +148,24 @@ export class TaskMemory {
       known.touched = batch;
     }
     this.#bytes -= known.size;
-    known.add(event);
+    known.add(list, place);
     this.#bytes += known.size;
-    if (!known.ended && ENDS.has(event.type)) {
-      known.ended = true;
-      this.#ended.push(known);
-    }
+  }
+
+  /** Makes the list free to be forgotten: a task of it that nothing later touched is given up when it ended. */
+  release(known: Known, list: EventList): void {
+    if (!known.waitsIn(list) || this.#known.get(known.id) !== known) return;
+    if (known.final) return void this.#giveUp(known);
+    this.#bytes -= known.size;
+    known.settle();
+    this.#bytes += known.size;
   }
 
   /**
-   * Gives up tasks that ended a while ago, and, where the bound is not kept, those that were used longest ago. What batch
-   * `firstOpenBatch` or a later one touched stays.
+   * Where the bound is not kept, gives up what was used longest ago. What batch `firstOpenBatch` or a later one touched
+   * stays.
    */
   shrink(firstOpenBatch: number): void {
-    const lingering: Known[] = [];
-    for (const known of this.#ended) {
-      if (known.touched >= firstOpenBatch - LINGER_BATCHES) lingering.push(known);
-      else if (isFinal(known.task)) this.#giveUp(known);
-      else known.ended = false;
-    }
-    this.#ended = lingering;
     for (const known of this.#known.values()) {
       if (this.#bytes <= this.#maxBytes || known.touched >= firstOpenBatch) return;
       this.#giveUp(known);
@@ -143,26 +173,21 @@ export class TaskMemory {
   }
 
   #giveUp(known: Known): void {
-    const { id } = known;
-    // the id may be held anew by now
-    if (this.#known.get(id) !== known) return;
-    this.#known.delete(id);
+    this.#known.delete(known.id);
     this.#bytes -= known.size;
-    this.#givenUp.add(id);
+    this.#givenUp.add(known.id);
   }
 }
 
-function sizeOf(fact: TaskFact): number {
-  const { args, kwargs, result, traceback, exception } = fact;
-  return (
-    FACT_BYTES +
-    (args?.length ?? 0) +
-    (kwargs?.length ?? 0) +
-    (result?.length ?? 0) +
-    (traceback?.length ?? 0) +
-    (exception?.length ?? 0)
-  );
+function sizeOf(task: Task): number {
+  let bytes = TASK_BYTES;
+  for (const { args, kwargs, result, traceback, exception } of factsOf(task)) {
+    bytes += FACT_BYTES + length(args) + length(kwargs) + length(result) + length(traceback) + length(exception);
+  }
+  return bytes;
 }
+
+const length = (text: string | null | undefined): number => text?.length ?? 0;
 
 /** Bits of one generation: with 4 hashes about 1 % false hits at 800,000 ids. */
 const FILTER_BITS = 1 << 23;

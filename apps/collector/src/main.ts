@@ -13,7 +13,6 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
 import { z } from 'zod';
 import { watchCluster } from './cluster.ts';
 import { gatherSeeds, readDefinitions, type Definitions } from './definitions.ts';
@@ -21,9 +20,6 @@ import { seed, watchAll } from './registry.ts';
 import { Flows } from './flow.ts';
 import { Share } from './share.ts';
 import { createTelemetry } from './telemetry.ts';
-
-// little garbage is made here: V8 need not let 64 MB of it gather, which keeps what was read from sockets alive with it
-setFlagsFromString('--semi-space-growth-factor=1');
 
 const config = z.object({
   MEADOW_NATS_URL: z.string().default('nats://127.0.0.1:4222'),

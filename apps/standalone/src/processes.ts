@@ -1,3 +1,4 @@
+import { NODE_FLAGS } from '@meadow/contract';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findNatsServer, natsConfig } from './nats.ts';
@@ -113,7 +114,7 @@ function clusterSettings(options: StandaloneOptions): Record<string, string> {
 }
 
 function node(app: string, args: readonly string[]): Pick<ProcessSpec, 'name' | 'command' | 'args'> {
-  return { name: app, command: process.execPath, args: [join(APPS, app, 'src', 'main.ts'), ...args] };
+  return { name: app, command: process.execPath, args: [...NODE_FLAGS, join(APPS, app, 'src', 'main.ts'), ...args] };
 }
 
 async function service(

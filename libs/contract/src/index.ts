@@ -18,7 +18,7 @@ export type {
 } from './cluster.ts';
 export { eventId, EventIdLanes, partitionOf, partitionOfAscii, PARTITIONS } from './event-id.ts';
 export type { GapRecord, PipelineEvent, PoisonRecord } from './pipeline-event.ts';
-export { HOPS, serviceStatus } from './service.ts';
+export { HOPS, NODE_FLAGS, serviceStatus } from './service.ts';
 export type { BrokerCost, BufferStatus, Hop, HopStatus, ServiceFacts, ServiceStatus } from './service.ts';
 export { resultsAnswer, resultsQuestion } from './results.ts';
 export type { ResultsAnswer, ResultsQuestion } from './results.ts';

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { ClusterDefinitionInput } from '@meadow/contract';
+import { NODE_FLAGS, type ClusterDefinitionInput } from '@meadow/contract';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from './embedded-clickhouse.ts';
 import { startNats, type NatsServer } from './nats.ts';
 import { freePort } from './ports.ts';
@@ -29,7 +29,7 @@ export async function startService(service: ServiceName, options: ServiceOptions
   const launch = () => ({
     name: service,
     command: process.execPath,
-    args: [fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url))],
+    args: [...NODE_FLAGS, fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url))],
     env: {
       MEADOW_NATS_URL: options.natsUrl,
       MEADOW_CLICKHOUSE_URL: options.clickhouseUrl,
