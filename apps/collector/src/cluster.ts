@@ -85,6 +85,7 @@ async function serve(definition: ClusterDefinition, deps: ClusterDeps, signal: A
       offer();
     },
     onGap: (gap) => onGap(gap),
+    onOtherBounds: (actual) => telemetry.otherBounds(name, actual),
   });
   source = opened;
   try {

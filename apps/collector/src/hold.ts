@@ -31,9 +31,12 @@ export interface HoldOptions {
   readonly ending: AbortSignal;
 }
 
-/** What was taken from the broker may still be published this long, when the service ends and when it goes on. */
-const LAST_DRAIN_MS = 4_000;
-const DRAIN_MS = 30_000;
+/**
+ * Letting go of a cluster takes at most so long, when the service ends and when it goes on: with the lease given back, less
+ * than the 15 s that a standby keeps of what Redis tells once. What is not published by then is left to the next holder.
+ */
+const LAST_LET_GO_MS = 5_000;
+const LET_GO_MS = 8_000;
 /** At the end, what has arrived is taken until nothing comes for this long, at most for so long. */
 const QUIET_MS = 100;
 const LAST_BURSTS_MS = 1_500;
@@ -138,10 +141,19 @@ export async function holdCluster(options: HoldOptions, signal: AbortSignal): Pr
     onStatus: (status) => report.results(status),
   });
   const examine = async () => (await examineBroker(definition, { signal })).findings;
-  void options.requests.answer(askDoctorSubject(name), examine, signal);
+  const deaf = (error: unknown): void => telemetry.doctorDeaf(name, error);
+  void options.requests.answer(askDoctorSubject(name), examine, signal).catch(deaf);
   source.goLive(before === null ? null : before.heardUntil * 1000);
   let lastSign: Promise<number | null> = Promise.resolve(null);
-  signal.addEventListener('abort', () => (lastSign = source.probe()), { once: true });
+  let endsAt = Infinity;
+  const letGo = (): void => {
+    lastSign = source.probe();
+    const ms = options.ending.aborted ? LAST_LET_GO_MS : LET_GO_MS;
+    endsAt = performance.now() + ms;
+    // what is taken last waits for room, which there may never be
+    setTimeout(() => giveUp.abort(), ms).unref();
+  };
+  signal.addEventListener('abort', letGo, { once: true });
   try {
     const everything = await takeAll(source.bursts[Symbol.asyncIterator](), take, signal);
     const untilMs = await lastSign;
@@ -152,7 +164,7 @@ export async function holdCluster(options: HoldOptions, signal: AbortSignal): Pr
     clearInterval(watchLoss);
     intake.releaseHeartbeats();
     await results[Symbol.asyncDispose]();
-    await publisher.drain(options.ending.aborted ? LAST_DRAIN_MS : DRAIN_MS);
+    await publisher.drain(Math.min(LET_GO_MS, endsAt - performance.now()));
     await heard.finish();
     giveUp.abort();
   }

@@ -22,6 +22,8 @@ import { customEvent, taskEvent, workerLine, type RowContext } from './row.ts';
 
 /** Of an undecodable message at most this much is kept. Bytes. */
 const POISON_BYTES = 65_536;
+/** Up to a megabyte of scratch memory, which holds nothing between two messages: one serves all clusters. */
+const PLAIN = new PlainEvents();
 /** Gossip between workers: of no interest to anybody else. */
 const GOSSIP = new Set(['worker-elect', 'worker-elect-ack']);
 
@@ -33,33 +35,40 @@ export interface Taken {
   readonly newest: number;
 }
 
+interface Failure {
+  readonly delivery: BrokerDelivery;
+  /** Null when it was no envelope. */
+  readonly envelope: Envelope | null;
+  readonly error: unknown;
+  readonly collectedAt: number;
+  readonly bodiless?: boolean;
+}
+
 /** Turns what the broker delivers into rows of batches: decode, thin heartbeats, mask, encode. Never throws. */
 export class Intake {
   readonly #context: RowContext;
   readonly #publisher: Publisher;
   readonly #loss: Loss;
   readonly #heartbeats = new Heartbeats();
-  readonly #plain = new PlainEvents();
   readonly #plainRows: PlainRows;
 
   constructor(context: RowContext, publisher: Publisher, loss: Loss) {
     this.#context = context;
     this.#publisher = publisher;
     this.#loss = loss;
-    this.#plainRows = new PlainRows(context, publisher, this.#plain);
+    this.#plainRows = new PlainRows(context, publisher, PLAIN);
   }
 
   take(delivery: BrokerDelivery): Taken {
     const collectedAt = Date.now() / 1000;
-    const plain = this.#plain;
-    if (delivery.kind === 'redis' ? plain.readRedis(delivery.payload) : plain.readAmqp(delivery)) {
+    if (delivery.kind === 'redis' ? PLAIN.readRedis(delivery.payload) : PLAIN.readAmqp(delivery)) {
       return this.#takePlain(collectedAt);
     }
     let envelope: Envelope | null = null;
     try {
       envelope = delivery.kind === 'redis' ? decodeRedisEnvelope(delivery.payload) : amqpEnvelope(delivery);
     } catch (error) {
-      return { events: 0, rejected: [this.#bury(delivery, null, error, collectedAt)], newest: 0 };
+      return { events: 0, rejected: [this.#bury({ delivery, envelope: null, error, collectedAt })], newest: 0 };
     }
     const { events, failures } = decodeEvents(envelope);
     let newest = 0;
@@ -68,12 +77,14 @@ export class Intake {
       if (event.timestamp > newest) newest = event.timestamp;
     }
     const rejected =
-      failures.length === 0 ? NONE : failures.map((error) => this.#bury(delivery, envelope, error, collectedAt));
+      failures.length === 0
+        ? NONE
+        : failures.map((error, index) => this.#bury({ delivery, envelope, error, collectedAt, bodiless: index > 0 }));
     return { events: events.length, rejected, newest };
   }
 
   #takePlain(collectedAt: number): Taken {
-    const plain = this.#plain;
+    const plain = PLAIN;
     const { count } = plain;
     let newest = 0;
     for (let event = 0; event < count; event++) {
@@ -115,13 +126,18 @@ export class Intake {
     }
   }
 
-  /** Keeps what cannot be decoded, with the reason. @returns the reason's code */
-  #bury(delivery: BrokerDelivery, envelope: Envelope | null, error: unknown, collectedAt: number): string {
+  /**
+   * Keeps what cannot be decoded, with the reason. A message that fails in many ways is kept with the first.
+   * @returns the reason's code
+   */
+  #bury({ delivery, envelope, error, collectedAt, bodiless = false }: Failure): string {
     const { cluster, mask } = this.#context;
     const reason = error instanceof CeleryDecodeError ? error.code : 'COLLECTOR_FAILED';
     const raw = envelope?.body ?? (delivery.kind === 'redis' ? delivery.payload : delivery.content);
-    const kept = Buffer.from(raw.subarray(0, POISON_BYTES));
-    const text = kept.toString('utf8');
+    // bytes that are no text cannot be masked, a pickle's strings may be secrets, and kombu's envelope may hold its body as
+    // base64: of those only the size is kept
+    const unreadable = bodiless || (envelope === null && delivery.kind === 'redis');
+    const text = unreadable ? '' : Buffer.from(raw.subarray(0, POISON_BYTES)).toString('utf8');
     const isText = !text.includes('\ufffd') && !text.includes('\0');
     const record: PoisonRecord = {
       cluster,
@@ -131,7 +147,6 @@ export class Intake {
       content_type: envelope?.contentType ?? '',
       routing_key: (delivery.kind === 'redis' ? delivery.channel : delivery.routingKey).slice(0, 255),
       size: raw.length,
-      // bytes that are no text cannot be masked: a pickle's strings may be secrets, so only its size is kept
       body: isText ? mask(text) : '',
     };
     // any of them may quote a lone surrogate, which the store's UTF-8 cannot hold

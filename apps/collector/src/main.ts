@@ -82,9 +82,10 @@ await runService('collector', config, async ({ config, log, version, metrics, si
   );
   await retry(() => seed(buckets.clusters, clusters), { signal, onRetry });
   await tellInvalid(buckets.status, problems, collector);
-  missing = null;
 
+  missing = 'the other collectors are not known yet';
   await using members = await retry(() => joinMembers(bus, 'collector', collector, signal), { signal, onRetry });
+  missing = null;
   const share = new Share(members, collector);
   const { status, leases, heard } = buckets;
   const deps = {

@@ -22,6 +22,26 @@ test.each([
   [`('amqp://me:p@ss@host/vhost',)`, `('amqp://me:***@host/vhost',)`],
   [`('eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl',)`, `('***',)`],
   [`('4111 1111 1111 1111', 4111111111111111)`, `('***', ***)`],
+  [
+    String.raw`{"body": "{\"password\": \"hunter2\"}", "n": 1}`,
+    String.raw`{"body": "{\"password\": \"***\"}", "n": 1}`,
+  ],
+  [
+    String.raw`"{\"a\": \"{\\\"token\\\": \\\"hun\\\\\\\"ter\\\", \\\"n\\\": 1}\"}"`,
+    String.raw`"{\"a\": \"{\\\"token\\\": \\\"***\\\", \\\"n\\\": 1}\"}"`,
+  ],
+  [String.raw`'{\'password\': "hunter2", \'u\': "it\'s"}'`, String.raw`'{\'password\': "***", \'u\': "it\'s"}'`],
+  [String.raw`'{\'key\': \'a\\\\\', \'u\': b\'x\'}'`, String.raw`'{\'key\': \'***\', \'u\': b\'x\'}'`],
+  [String.raw`'{\'auth\': {\'pw\': \'x)\'}, \'u\': 1}'`, String.raw`'{\'auth\': ***, \'u\': 1}'`],
+  [String.raw`('{"secret": "cut off', 'next')`, `('{"secret": "***"`],
+  [String.raw`["{\"secret\": \"cut off", "next"]`, String.raw`["{\"secret\": \"***\"", "next"]`],
+  [`[('Authorization', 'Bearer abc.def'), (b'Accept', b'*')]`, `[('Authorization', '***'), (b'Accept', b'*')]`],
+  [
+    `{'standbyPassword': 'x', 'bypassword': 'y', 'authorisation': 'z'}`,
+    `{'standbyPassword': '***', 'bypassword': '***', 'authorisation': '***'}`,
+  ],
+  [`{'db_pwd': 'x'}`, `{'db_pwd': '***'}`],
+  [`https://ghp_0123456789abcdefABCD@github.com/a/b`, `https://***@github.com/a/b`],
 ])('hides the secret in %s', (text, masked) => {
   expect(mask(text)).toBe(masked);
 });
@@ -32,6 +52,10 @@ test.each([
   `{'password': None, 'token': ''}`,
   `(2, 3)`,
   `http://example.com:8080/path`,
+  `ssh://git@github.com:22/a@b`,
+  `['password', 'name', 'email']`,
+  `{'bypass': True, 'bypass_cache': 1, 'authors': 'Ann'}`,
+  String.raw`"{\"password\": \"\", \"n\": null}"`,
   `('4111 1111 1111 1112',)`,
   `0.007024589000138803`,
   `{'order': 123456789012345}`,
@@ -66,6 +90,10 @@ test('masking is done in time linear in the text, whatever the text', () => {
     '('.repeat(200_000),
     '1 '.repeat(100_000),
     'key:('.repeat(40_000),
+    `('key', '`.repeat(30_000),
+    `("key",'`.repeat(30_000),
+    String.raw`\"key\":\"`.repeat(30_000),
+    Array.from({ length: 600 }, (_, depth) => `'key':${'\\'.repeat(depth)}"`).join(''),
   ]) {
     const started = performance.now();
     mask(hostile);

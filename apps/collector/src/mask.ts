@@ -10,14 +10,14 @@ export interface Mask {
   suspects(bytes: Uint8Array, start: number, end: number): boolean;
 }
 
-const BUILT_IN_KEYS = ['pass', 'secret', 'token', 'key', 'auth', 'dsn', 'credential'];
+const BUILT_IN_KEYS = ['pass', 'pwd', 'secret', 'token', 'key', 'auth', 'dsn', 'credential'];
 
 /** What a URL and a token of three parts hold. */
 const MARKS = ['://', 'eyJ'];
 
 /** Words that hold one of the above and are no secret. Cut out of a key before it is judged: `author_token` still is one. */
 const HARMLESS =
-  /authors?(?![a-z]*iz)|keyboards?|keywords?|keyerror|monkeys?|passengers?|passed|passing|passes|bypass|compass|tokenizers?|(?:max|prompt|completion|input|output|total)_tokens/gi;
+  /authors?(?![a-z]*i[sz])|keyboards?|keywords?|keyerror|monkeys?|passengers?|passed|passing|passes|(?<![a-z])bypass(?![a-z])|compass(?!w)|tokenizers?|(?:max|prompt|completion|input|output|total)_tokens/gi;
 
 /** Names of exceptions are followed by `: message`, which is no value of theirs (`KeyError: 'customer'`). */
 const EXCEPTION_NAME = /(?:error|exception|warning)$/i;
@@ -28,15 +28,21 @@ const MASKED = '***';
 const CARD = /(?<![\d.])(?:\d[ -]?){12,18}\d(?![\d.])/g;
 const JWT = /(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g;
 const KEY_CHAR = /[\w.$-]/;
-/** What stands between a key and its value. */
-const ASSIGNED = /['"]?\s*(?:=>|[:=])\s*/y;
+/** What stands between a key and its value. In a text that was quoted as a whole, quotes stand behind backslashes. */
+const ASSIGNED = /\\*['"]?\s*(?:=>|[:=])\s*/y;
+/** What begins and ends a pair of a key and its text (`('Authorization', 'Bearer x')`), and stands between the two. */
+const PAIR_BEGIN = /[([]\s*[bru]{0,2}\\*['"]$/i;
+const PAIR_COMMA = /\\*['"]\s*,\s*(?=[bru]{0,2}\\*['"])/iy;
+const PAIR_END = /\s*,?\s*[)\]]/y;
 const SPACE = /\s*/y;
 const AUTHORITY_END = /[\s/?#'"]/;
 const LONGEST_AUTHORITY = 1_000;
+/** A user so long, without a password, is a token (`https://ghp_…@github.com`). Characters. */
+const TOKEN_USER = 20;
 /** What may follow a bare value. */
 const BARE_END = /[\s,;&)}\]'"<>]/;
 const AUTH_SCHEME = /^(?:bearer|basic|token|digest)$/i;
-const NO_SECRET = /^(?:None|null|True|False|true|false|''|""|b''|\(\)|\[\]|\{\}|)$/;
+const NO_SECRET = /^(?:None|null|True|False|true|false|\\*'\\*'|\\*"\\*"|b\\*'\\*'|\(\)|\[\]|\{\}|)$/;
 
 /** @returns the mask of a policy; the identity when it is switched off. */
 export function createMask(policy: MaskingPolicy): Mask {
@@ -94,19 +100,35 @@ function maskKeyed(text: string, words: RegExp, isSecretKey: (key: string) => bo
     let to = match.index + match[0].length;
     while (to < text.length && KEY_CHAR.test(text[to] ?? '')) to++;
     words.lastIndex = to;
-    ASSIGNED.lastIndex = to;
-    const assigned = ASSIGNED.exec(text);
-    if (assigned === null || !isSecretKey(text.slice(from, to))) continue;
-    const start = to + assigned[0].length;
-    const end = valueEnd(text, start);
+    const found = isSecretKey(text.slice(from, to)) ? valueOf(text, from, to) : null;
+    if (found === null) continue;
+    const { start, end } = found;
     const value = text.slice(start, end);
     if (NO_SECRET.test(value)) continue;
-    const quote = /^[bru]{0,2}(['"])/i.exec(value)?.[1] ?? '';
+    const quote = /^[bru]{0,2}(\\*['"])/i.exec(value)?.[1] ?? '';
     masked += `${text.slice(copied, start)}${quote}${MASKED}${quote}`;
     copied = end;
     words.lastIndex = end;
   }
   return copied === 0 ? text : masked + text.slice(copied);
+}
+
+/** Where the value of the key from `from` to `to` begins and ends; null when it has none. */
+function valueOf(text: string, from: number, to: number): { readonly start: number; readonly end: number } | null {
+  const assigned = lengthAt(ASSIGNED, text, to);
+  if (assigned !== null) return { start: to + assigned, end: valueEnd(text, to + assigned) };
+  const comma = lengthAt(PAIR_COMMA, text, to);
+  if (comma === null || !PAIR_BEGIN.test(text.slice(Math.max(0, from - LONGEST_PAIR_BEGIN), from))) return null;
+  const end = oneValueEnd(text, to + comma);
+  return lengthAt(PAIR_END, text, end) === null ? null : { start: to + comma, end };
+}
+
+const LONGEST_PAIR_BEGIN = 16;
+
+/** @param pattern a sticky one */
+function lengthAt(pattern: RegExp, text: string, at: number): number | null {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0].length ?? null;
 }
 
 /** Hides the password of `scheme://user:password@host`. A password may hold `@` and `:`; a `/` ends the authority. */
@@ -119,8 +141,9 @@ function maskUserInfo(text: string): string {
     while (end < text.length && end - start < LONGEST_AUTHORITY && !AUTHORITY_END.test(text[end] ?? '')) end++;
     const authority = text.slice(start, end);
     const host = authority.lastIndexOf('@');
-    const password = authority.indexOf(':') + 1;
-    if (host === -1 || password === 0 || password > host) continue;
+    const colon = authority.indexOf(':');
+    if (host === -1 || ((colon === -1 || colon > host) && host < TOKEN_USER)) continue;
+    const password = colon > host ? 0 : colon + 1;
     masked += `${text.slice(copied, start + password)}${MASKED}`;
     copied = start + host;
   }
@@ -134,20 +157,18 @@ function maskUserInfo(text: string): string {
 function valueEnd(text: string, start: number): number {
   let end = oneValueEnd(text, start);
   for (;;) {
-    const next = end > start && /[:=]/.test(text[end - 1] ?? '') ? SPACE : ASSIGNED;
-    next.lastIndex = end;
-    const between = next.exec(text);
+    const between = lengthAt(end > start && /[:=]/.test(text[end - 1] ?? '') ? SPACE : ASSIGNED, text, end);
     if (between === null) return end;
-    const further = oneValueEnd(text, end + between[0].length);
+    const further = oneValueEnd(text, end + between);
     if (further === end) return end;
     end = further;
   }
 }
 
 function oneValueEnd(text: string, start: number): number {
-  const prefix = /^[bru]{0,2}(?=['"])/i.exec(text.slice(start, start + 3))?.[0].length ?? 0;
-  const first = text[start + prefix];
-  if (first === "'" || first === '"') return stringEnd(text, start + prefix);
+  const quote = lengthAt(QUOTE, text, start);
+  if (quote !== null) return stringEnd(text, start + quote - 1);
+  const first = text[start];
   if (first === '(' || first === '[' || first === '{' || first === '<') return bracketEnd(text, start);
   let end = bareEnd(text, start);
   if (text[end] === '(') return bracketEnd(text, end);
@@ -161,11 +182,26 @@ function bareEnd(text: string, start: number): number {
   return end;
 }
 
+const QUOTE = /[bru]{0,2}\\*['"]/iy;
+
+/**
+ * Where the string ends whose quote is at `open`. Behind backslashes it is one inside a quoted text, and every backslash
+ * of its own is as many more: it ends at its quote behind as many backslashes, or where the text around it ends.
+ */
 function stringEnd(text: string, open: number): number {
   const quote = text[open];
+  let depth = 0;
+  while (text[open - 1 - depth] === '\\') depth++;
+  let slashes = 0;
   for (let index = open + 1; index < text.length; index++) {
-    if (text[index] === '\\') index++;
-    else if (text[index] === quote) return index + 1;
+    const char = text[index];
+    if (char === '\\') {
+      slashes++;
+      continue;
+    }
+    if (char === quote && slashes < depth) return index - slashes;
+    if (char === quote && slashes % (2 * (depth + 1)) === depth) return index + 1;
+    slashes = 0;
   }
   return text.length;
 }

@@ -19,7 +19,7 @@ export interface PublisherOptions {
   readonly onLost: (events: number, error: BusError) => void;
 }
 
-/** A message on NATS is closed at this size, and a row that would pass the second begins the next. A server's limit is 1 MB. */
+/** A message on NATS is closed at this size, and what would pass the second begins the next. A server's limit is 1 MB. */
 const MESSAGE_BYTES = 512_000;
 const LONGEST_MESSAGE_BYTES = 900_000;
 /** A round is published when it holds this much. */
@@ -32,8 +32,9 @@ const BUSY_WAIT_MS = 50;
 const BUSY_EVENTS = 75;
 /** Rounds on their way at a time. With the open one this bounds the memory of a cluster: about 10 MB of rows. */
 export const ROUNDS_IN_FLIGHT = 3;
-/** Memory of published batches that is kept for the next. */
+/** Memory of published batches that is kept for the next, of whatever cluster. */
 const SPARE_WRITERS = ROUNDS_IN_FLIGHT * PARTITIONS;
+const spare: TaskEventWriter[] = [];
 
 /** What one message will hold. */
 interface Batch {
@@ -47,6 +48,7 @@ interface Batch {
 
 interface Lines {
   text: string;
+  bytes: number;
   count: number;
 }
 
@@ -61,7 +63,6 @@ export class Publisher {
   #tasks: (TaskEventWriter | null)[] = new Array<null>(PARTITIONS).fill(null);
   #lines = new Map<BatchKind, Lines>();
   #full: Batch[] = [];
-  readonly #spare: TaskEventWriter[] = [];
   #events = 0;
   #bytes = 0;
   #settles: Settle[] = [];
@@ -99,11 +100,18 @@ export class Publisher {
 
   /** Adds one JSON line, newline included. */
   add(kind: Exclude<BatchKind, 'task'>, line: string): void {
-    const lines = this.#lines.get(kind) ?? { text: '', count: 0 };
+    const bytes = Buffer.byteLength(line);
+    let lines = this.#lines.get(kind);
+    if (lines !== undefined && lines.bytes + bytes > LONGEST_MESSAGE_BYTES) {
+      this.#full.push(batchOf(kind, lines));
+      lines = undefined;
+    }
+    lines ??= { text: '', bytes: 0, count: 0 };
     lines.text += line;
+    lines.bytes += bytes;
     lines.count++;
-    this.#added(line.length);
-    if (lines.text.length < MESSAGE_BYTES) {
+    this.#added(bytes);
+    if (lines.bytes < MESSAGE_BYTES) {
       this.#lines.set(kind, lines);
     } else {
       this.#full.push(batchOf(kind, lines));
@@ -172,7 +180,7 @@ export class Publisher {
 
   #rowsOf(partition: number): TaskEventWriter {
     return (this.#tasks[partition] ??=
-      this.#spare.pop() ?? new TaskEventWriter({ maxBytes: LONGEST_MESSAGE_BYTES, initialBytes: 16_384 }));
+      spare.pop() ?? new TaskEventWriter({ maxBytes: LONGEST_MESSAGE_BYTES, initialBytes: 16_384 }));
   }
 
   #close(partition: number, writer: TaskEventWriter): void {
@@ -217,9 +225,9 @@ export class Publisher {
       if (error instanceof BusError && error.code === 'BUS_REJECTED') onLost(count, error);
       else throw error;
     }
-    if (writer !== null && this.#spare.length < SPARE_WRITERS) {
+    if (writer !== null && spare.length < SPARE_WRITERS) {
       writer.reset();
-      this.#spare.push(writer);
+      spare.push(writer);
     }
   }
 }

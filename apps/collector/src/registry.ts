@@ -8,7 +8,6 @@ type Watch = (definition: ClusterDefinition, signal: AbortSignal) => Promise<voi
 interface Watched {
   readonly definition: string;
   readonly stop: AbortController;
-  readonly ended: Promise<void>;
 }
 
 /**
@@ -31,7 +30,7 @@ export interface Watching {
   readonly watch: Watch;
   /** Told the names of all clusters whenever they change, and not before all of those that are there are known. */
   readonly onClusters: (names: readonly string[]) => void;
-  /** A cluster is gone for good, and no longer watched. */
+  /** A cluster is gone for good, and no longer watched. Not told of one that was defined again meanwhile. */
   readonly onDeleted: (name: string) => void;
   /** The bucket cannot be followed: the clusters go on as they are. */
   readonly onRetry: (error: unknown, waitMs: number) => void;
@@ -39,7 +38,8 @@ export interface Watching {
 
 /**
  * Watches every cluster that the bucket names, each in a loop of its own, until `signal` is aborted: a definition that is
- * added starts one, one that is changed restarts it, one that is deleted stops it. Clusters never wait for one another.
+ * added starts one, one that is changed restarts it, one that is deleted stops it. Clusters never wait for one another, and no cluster is watched twice: what is defined
+ * again waits for the end of what was before.
  */
 export async function watchAll(
   bucket: Bucket<ClusterDefinition>,
@@ -47,17 +47,24 @@ export async function watchAll(
   signal: AbortSignal,
 ): Promise<void> {
   const watched = new Map<string, Watched>();
-  const start = (definition: ClusterDefinition, after: Promise<void>): void => {
+  const ending = new Map<string, Promise<void>>();
+  const start = (definition: ClusterDefinition): void => {
+    const { name } = definition;
     const stop = new AbortController();
     const ends = AbortSignal.any([signal, stop.signal]);
-    const ended = after.then(() => (ends.aborted ? undefined : watch(definition, ends)));
-    watched.set(definition.name, { definition: JSON.stringify(definition), stop, ended });
+    const before = ending.get(name) ?? Promise.resolve();
+    const ended = before.then(() => (ends.aborted ? undefined : watch(definition, ends)));
+    watched.set(name, { definition: JSON.stringify(definition), stop });
+    ending.set(name, ended);
   };
   const remove = (name: string): void => {
-    const running = watched.get(name);
-    running?.stop.abort();
+    watched.get(name)?.stop.abort();
     watched.delete(name);
-    void running?.ended.then(() => onDeleted(name));
+    void ending.get(name)?.then(() => {
+      if (watched.has(name)) return;
+      ending.delete(name);
+      onDeleted(name);
+    });
   };
   const follow = async (): Promise<void> => {
     const seen = new Set<string>();
@@ -68,7 +75,7 @@ export async function watchAll(
         const running = watched.get(change.key);
         if (running?.definition === JSON.stringify(change.value)) continue;
         running?.stop.abort();
-        start(change.value, running?.ended ?? Promise.resolve());
+        start(change.value);
       } else if (change.kind === 'deleted') {
         remove(change.key);
       } else {
@@ -86,6 +93,6 @@ export async function watchAll(
     if (!signal.aborted) throw error;
   } finally {
     for (const { stop } of watched.values()) stop.abort();
-    await Promise.all([...watched.values()].map(({ ended }) => ended));
+    await Promise.all(ending.values());
   }
 }

@@ -1,5 +1,5 @@
 import type { TaskEvent, WorkerEvent } from '@meadow/celery';
-import { maskingPolicy } from '@meadow/contract';
+import { encodeTaskEvents, maskingPolicy } from '@meadow/contract';
 import { expect, test } from 'vitest';
 import { createMask } from './mask.ts';
 import { customEvent, LONGEST_TEXT, shortened, taskEvent, workerLine } from './row.ts';
@@ -44,6 +44,14 @@ test('a text of megabytes keeps its beginning and end, and says how much is gone
   expect(short).toContain(`${text.length - LONGEST_TEXT} characters cut by Meadow`);
   expect(short.endsWith('ValueError: the end')).toBe(true);
   expect(taskEvent(context, { ...event, traceback: text }, null, 1).traceback).toBe(short);
+});
+
+test('a row of long texts fits a message of NATS, whatever their alphabet, and every text stays one', () => {
+  const text = `${'x€'.repeat(2)}${'漢😀'.repeat(30_000)}`;
+  const texts = { args: text, kwargs: text, result: text, exception: text, traceback: text, name: text };
+  const row = taskEvent(context, { ...event, ...texts }, { text }, 1);
+  expect(encodeTaskEvents([row]).length).toBeLessThan(500_000);
+  expect(row.args).toMatch(/^x€x€(漢😀)+漢?\n… \d+ characters cut by Meadow …\n😀?(漢😀)+$/u);
 });
 
 test('an event of no task is told as it came, its own fields as extra', () => {

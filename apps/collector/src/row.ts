@@ -11,7 +11,10 @@ export interface RowContext {
 /** Fields that Celery does not define; null when there are none. */
 type Extra = Readonly<Record<string, unknown>> | null;
 
-/** Texts longer than this lose their middle, so that one traceback of megabytes cannot fill the pipeline. Characters. */
+/**
+ * Texts longer than this lose their middle, so that one traceback of megabytes cannot fill the pipeline, and a row of such
+ * texts fits a message of NATS. Bytes of UTF-8.
+ */
 export const LONGEST_TEXT = 65_536;
 const KEPT_HEAD = 16_384;
 
@@ -118,13 +121,20 @@ function unknown(extra: Extra, mask: Mask): string | undefined {
   if (extra === null) return undefined;
   const json = mask.json(extra);
   // a JSON text that loses its middle would be JSON no more
-  return json.length > LONGEST_TEXT ? JSON.stringify({ cut: shortened(json).slice(0, LONGEST_TEXT / 2) }) : json;
+  return Buffer.byteLength(json) > LONGEST_TEXT ? JSON.stringify({ cut: shortened(json).slice(0, KEPT_HEAD) }) : json;
 }
 
 /** The text, or its beginning and end with a note between them of how much is gone. */
 export function shortened(value: string): string {
-  if (value.length <= LONGEST_TEXT) return value;
-  const tail = LONGEST_TEXT - KEPT_HEAD;
-  const cut = value.length - LONGEST_TEXT;
-  return `${value.slice(0, KEPT_HEAD)}\n… ${cut} characters cut by Meadow …\n${value.slice(-tail)}`;
+  // three bytes a character is the most that UTF-8 takes
+  if (value.length <= LONGEST_TEXT / 3 || Buffer.byteLength(value) <= LONGEST_TEXT) return value;
+  const kept = LONGEST_TEXT - KEPT_HEAD;
+  const head = Buffer.from(value.slice(0, KEPT_HEAD))
+    .toString('utf8', 0, KEPT_HEAD)
+    .replace(/\ufffd+$/, '');
+  const tail = Buffer.from(value.slice(-kept))
+    .subarray(-kept)
+    .toString()
+    .replace(/^\ufffd+/, '');
+  return `${head}\n… ${value.length - head.length - tail.length} characters cut by Meadow …\n${tail}`;
 }

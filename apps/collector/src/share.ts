@@ -1,4 +1,4 @@
-import { assign, type Membership, type Place } from '@meadow/bus';
+import { assign, type Member, type Membership, type Place } from '@meadow/bus';
 
 /** What this collector is to do for a cluster; `none` also when the cluster or this collector is on its way out. */
 export type Role = 'primary' | 'standby' | 'none';
@@ -12,7 +12,9 @@ export class Share {
   readonly #id: string;
   readonly #offers = new Set<string>();
   #clusters: readonly string[] = [];
-  #places: { readonly of: string; readonly places: ReadonlyMap<string, Place> } = { of: '', places: new Map() };
+  /** Places, and what they follow from: everybody who waits asks for them at every change. */
+  #places: ReadonlyMap<string, Place> = new Map();
+  #placed: { readonly members: readonly Member[]; readonly clusters: readonly string[] } | null = null;
 
   constructor(members: Membership, id: string) {
     this.#members = members;
@@ -71,9 +73,14 @@ export class Share {
   }
 
   #place(cluster: string): Place | undefined {
-    const ids = this.#members.current.map(({ id }) => id);
-    const of = [...ids, '', ...this.#clusters].join();
-    if (of !== this.#places.of) this.#places = { of, places: assign(this.#clusters, ids) };
-    return this.#places.places.get(cluster);
+    const { current: members } = this.#members;
+    if (this.#placed?.members !== members || this.#placed.clusters !== this.#clusters) {
+      this.#placed = { members, clusters: this.#clusters };
+      this.#places = assign(
+        this.#clusters,
+        members.map(({ id }) => id),
+      );
+    }
+    return this.#places.get(cluster);
   }
 }

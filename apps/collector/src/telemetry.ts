@@ -12,6 +12,8 @@ export interface Telemetry {
   released(cluster: string): void;
   connected(cluster: string): void;
   failed(cluster: string, code: string, message: string): void;
+  /** Of the cluster's queue on RabbitMQ; null where they cannot be known. */
+  otherBounds(cluster: string, actual: { readonly maxLength: number; readonly maxBytes: number } | null): void;
   received(cluster: string, messages: number, events: number, bytes: number): void;
   /** Totals since the cluster is held. */
   unheard(cluster: string, figures: LossFigures): void;
@@ -25,6 +27,7 @@ export interface Telemetry {
   resultsDropped(cluster: string, count: number): void;
   resultsState(cluster: string, state: string, detail: string): void;
   lag(cluster: string, seconds: number): void;
+  doctorDeaf(cluster: string, error: unknown): void;
 }
 
 export function createTelemetry(log: Logger, registry: Registry): Telemetry {
@@ -116,6 +119,12 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
       told.set(cluster, code);
       log.warn({ cluster, code }, message);
     },
+    otherBounds: (cluster, actual) => {
+      const queue = `meadow.events.${cluster}`;
+      if (actual === null) log.warn({ cluster }, `the bounds of ${queue} are not known: it may overflow unnoticed`);
+      else
+        log.warn({ cluster, ...actual }, `eventQueue has no effect on ${queue}, which exists: delete it when few wait`);
+    },
     received: (cluster, messageCount, eventCount, byteCount) => {
       taken.inc({ cluster }, byteCount);
       messages.inc({ cluster }, messageCount);
@@ -150,5 +159,7 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
       else log.info({ cluster, state }, 'result backend');
     },
     lag: (cluster, seconds) => lag.set({ cluster }, seconds),
+    doctorDeaf: (cluster, error) =>
+      log.warn({ cluster, error: describeError(error) }, "the doctor's questions are not heard"),
   };
 }

@@ -21,8 +21,9 @@ afterAll(async () => {
 function publisher(
   name: string,
   signal: AbortSignal,
-): { publisher: Publisher; retries: number[]; published: () => number } {
+): { publisher: Publisher; retries: number[]; lost: string[]; published: () => number } {
   const retries: number[] = [];
+  const lost: string[] = [];
   let count = 0;
   const made = new Publisher({
     cluster: 'prod',
@@ -31,9 +32,9 @@ function publisher(
     signal,
     onPublished: (events) => (count += events),
     onRetry: (_, waitMs) => retries.push(waitMs),
-    onLost: () => expect.unreachable(),
+    onLost: (events, error) => lost.push(`${events} ${error.code}`),
   });
-  return { publisher: made, retries, published: () => count };
+  return { publisher: made, retries, lost, published: () => count };
 }
 
 function addTask(to: Publisher, clock: number, partition = 0): void {
@@ -43,7 +44,7 @@ function addTask(to: Publisher, clock: number, partition = 0): void {
 const ROW = { event_id: '0123456789abcdef', type: 'task-started', timestamp: 1, collected_at: 2, worker: 'w@h' };
 
 test('settles in order, and only what is on disk', async () => {
-  const { publisher: rounds, published } = publisher('a', AbortSignal.timeout(20_000));
+  const { publisher: rounds, published, lost } = publisher('a', AbortSignal.timeout(20_000));
   const settled: number[] = [];
   for (let index = 0; index < 20_000; index++) {
     addTask(rounds, index, index % 8);
@@ -54,7 +55,7 @@ test('settles in order, and only what is on disk', async () => {
     }
   }
   await rounds.drain(5_000);
-  expect(published()).toBe(20_000);
+  expect([published(), lost]).toEqual([20_000, []]);
   expect(settled).toEqual(Array.from({ length: 200 }, (_, index) => index * 100));
 });
 
@@ -144,3 +145,23 @@ test('a message stays below what NATS takes, whatever the rows, and memory that 
     Array.from({ length: added }, (_, index) => [index, sizes[index % sizes.length]]),
   );
 }, 60_000);
+
+test('a row that NATS can never take is lost, and told, alone: what comes with it and after it is settled', async () => {
+  const { publisher: rounds, published, lost } = publisher('e', AbortSignal.timeout(20_000));
+  let settled = 0;
+  addTask(rounds, 1);
+  rounds.addTask(0, (rows) => rows.append({ ...ROW, args: 'x'.repeat(1_100_000) }));
+  addTask(rounds, 2);
+  rounds.settleWhenPublished(() => settled++);
+  await rounds.room();
+  await expect.poll(() => settled, { timeout: 10_000 }).toBe(1);
+  expect([published(), lost]).toEqual([2, ['1 BUS_REJECTED']]);
+});
+
+test('lines are counted in bytes: none is lost, whatever their alphabet', async () => {
+  const { publisher: rounds, published, lost } = publisher('f', AbortSignal.timeout(20_000));
+  for (let index = 0; index < 60; index++) rounds.add('poison', `"${'漢'.repeat(30_000)}"\n`);
+  for (let index = 0; index < 3; index++) rounds.add('poison', `"${'x'.repeat(500_000)}"\n`);
+  await rounds.drain(10_000);
+  expect([published(), lost]).toEqual([63, []]);
+});

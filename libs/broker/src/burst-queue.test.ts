@@ -89,16 +89,26 @@ test('standing by hands out nothing and forgets what is old, which is no overflo
   for (const ms of [1, 2, 150, 240]) queue.push(delivery(ms));
   expect(queue.length).toBe(2);
   for (const ms of [241, 242, 243, 244]) queue.push(delivery(ms));
-  expect(queue.goLive()).toBe(150);
+  expect(queue.goLive(244)).toBe(150);
   expect(numbers(await taken)).toEqual([240, 241, 242, 243, 244]);
   queue.flush();
   expect(overflows).toEqual([]);
 });
 
+test('standing by through a silence after a burst, what is old is forgotten as well, and never handed out', async () => {
+  const queue = new BurstQueue<RedisDelivery>({ messages: 5, bytes: 1e9, burst: 10 }, () => undefined, 100);
+  for (const ms of [1, 2, 60]) queue.push(delivery(ms));
+  queue.forget(103);
+  expect(queue.length).toBe(1);
+  queue.push(delivery(70));
+  expect(queue.goLive(165)).toBe(60);
+  expect(numbers(await queue.take(never))).toEqual([70]);
+});
+
 test('standing by for less than it may remember, nothing is forgotten', async () => {
   const queue = new BurstQueue<RedisDelivery>({ messages: 5, bytes: 1e9, burst: 10 }, () => undefined, 100);
   queue.push(delivery(1));
-  expect(queue.goLive()).toBeNull();
+  expect(queue.goLive(101)).toBeNull();
   expect(numbers(await queue.take(never))).toEqual([1]);
   queue.push(delivery(2));
   expect(numbers(await queue.take(never))).toEqual([2]);

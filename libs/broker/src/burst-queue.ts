@@ -21,7 +21,8 @@ export interface Overflow {
  * which is no loss: somebody else hands it out.
  */
 export class BurstQueue<D extends BrokerDelivery> {
-  #items: D[] = [];
+  /** Undefined where it is dropped or taken, so that nothing holds on to it. */
+  #items: (D | undefined)[] = [];
   /** Index of the oldest delivery still here; those before it are dropped or taken. */
   #head = 0;
   #bytes = 0;
@@ -49,19 +50,26 @@ export class BurstQueue<D extends BrokerDelivery> {
     this.#bytes += sizeOf(delivery);
     while (this.length > 1 && (this.length > this.#limits.messages || this.#bytes > this.#limits.bytes)) this.#drop();
     if (this.#standbyMs !== null) {
-      const oldestMs = delivery.receivedAtMs - this.#standbyMs;
-      while ((this.#items[this.#head]?.receivedAtMs ?? Infinity) < oldestMs) this.#drop();
+      this.forget(delivery.receivedAtMs);
     } else if (this.#wake !== null) {
       this.#wake();
       this.#wake = null;
     }
   }
 
+  /** While standing by: drops what is too old at `nowMs`. Call it now and then: after a burst nothing may come for hours. */
+  forget(nowMs: number): void {
+    if (this.#standbyMs === null) return;
+    const oldestMs = nowMs - this.#standbyMs;
+    while ((this.#items[this.#head]?.receivedAtMs ?? Infinity) < oldestMs) this.#drop();
+  }
+
   /**
    * Begins to hand out, oldest first.
    * @returns Unix milliseconds at which the newest of what was dropped had come; null when nothing was
    */
-  goLive(): number | null {
+  goLive(nowMs: number): number | null {
+    this.forget(nowMs);
     this.#standbyMs = null;
     this.#wake?.();
     this.#wake = null;
@@ -99,21 +107,23 @@ export class BurstQueue<D extends BrokerDelivery> {
   readonly #onAbort = (): void => this.#wake?.();
 
   #cut(): readonly D[] {
-    if (this.#head === 0 && this.#items.length <= this.#limits.burst) {
-      const whole = this.#items;
-      this.clear();
-      return whole;
+    const burst: D[] = [];
+    while (burst.length < this.#limits.burst) {
+      const delivery = this.#items[this.#head];
+      if (delivery === undefined) break;
+      this.#items[this.#head++] = undefined;
+      this.#bytes -= sizeOf(delivery);
+      burst.push(delivery);
     }
-    const burst = this.#items.slice(this.#head, this.#head + this.#limits.burst);
-    this.#head += burst.length;
-    for (const delivery of burst) this.#bytes -= sizeOf(delivery);
-    this.#compact();
+    if (this.length === 0) this.clear();
+    else this.#compact();
     return burst;
   }
 
   #drop(): void {
     const oldest = this.#items[this.#head];
     if (oldest === undefined) return;
+    this.#items[this.#head] = undefined;
     this.#head += 1;
     this.#bytes -= sizeOf(oldest);
     this.#compact();

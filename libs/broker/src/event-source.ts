@@ -1,5 +1,6 @@
 import type { ClusterDefinition } from '@meadow/contract';
 import { openAmqpEvents } from './amqp/events.ts';
+import type { QueueBounds } from './amqp/topology.ts';
 import type { BrokerError } from './errors.ts';
 import { openRedisEvents } from './redis/events.ts';
 import { parseBrokerUrl } from './url.ts';
@@ -107,6 +108,11 @@ export interface EventSourceOptions {
   readonly onStatus?: (status: BrokerStatus) => void;
   /** Must not throw. */
   readonly onGap?: (gap: EventGap) => void;
+  /**
+   * AMQP: at each connection to a queue whose bounds are not those of the definition, as RabbitMQ changes none. Null where
+   * they cannot be known, so that an overflow may go unnoticed. Must not throw.
+   */
+  readonly onOtherBounds?: (actual: QueueBounds | null) => void;
   /** Stand by until `goLive` is called: another source of the same cluster hands out its events. @default false */
   readonly standby?: boolean;
   /** Appears in the broker's own list of connections. @default 'meadow-collector' */
@@ -122,7 +128,7 @@ export interface EventSource extends AsyncDisposable {
   readonly endpoint: string;
   readonly status: BrokerStatus;
   /**
-   * Asks the broker for a sign of life, for at most a second.
+   * Asks the broker for a sign of life, for at most a second. Gaps known by now are told at once.
    * @returns Unix milliseconds up to which nothing was missed, and everything has come in; null before there was a sign.
    * AMQP: as it was last looked at, since the broker keeps what comes.
    */
@@ -165,6 +171,7 @@ export interface AdapterOptions {
   readonly signal: AbortSignal;
   readonly onStatus: (status: BrokerStatus) => void;
   readonly onGap: (gap: EventGap) => void;
+  readonly onOtherBounds: (actual: QueueBounds | null) => void;
   readonly standby: boolean;
   readonly clientName: string;
   readonly limits: EventSourceLimits;
@@ -190,6 +197,7 @@ export async function openEventSource(
     signal: options.signal,
     onStatus: options.onStatus ?? (() => undefined),
     onGap: options.onGap ?? (() => undefined),
+    onOtherBounds: options.onOtherBounds ?? (() => undefined),
     standby: options.standby ?? false,
     clientName: options.clientName ?? 'meadow-collector',
     limits: { ...LIMITS, ...options.limits },

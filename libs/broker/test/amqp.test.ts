@@ -193,6 +193,36 @@ describe('rabbitmq', () => {
     expect(waiting.gaps).toMatchObject([{ reason: 'queue-overflow', fromMs: heardUntilMs, kept: 1000 }]);
   });
 
+  test('a bound in bytes that drops the oldest is told as well, once it is known how big messages are', async () => {
+    const definition = own(rabbit.amqpUrl, { eventQueue: { maxLength: 100_000, maxBytes: 5_000 } });
+    {
+      await using heard = await listen(definition);
+      await heard.reach('connected');
+    }
+    const heardUntilMs = Date.now();
+    await publish(rabbit.amqpUrl, definition.eventExchange, 'task.multi', range(10_000, 11_000));
+    await using heard = await listen(definition, { standby: true });
+    heard.source.goLive(heardUntilMs);
+    await waitFor(() => heard.gaps.length > 0, { what: 'the gap', deadlineMs: 20_000 });
+    expect(heard.numbers().length).toBeLessThan(500);
+    expect(heard.gaps).toMatchObject([{ reason: 'queue-overflow', fromMs: heardUntilMs }]);
+  }, 30_000);
+
+  test('a queue whose bounds were raised in vain is told as such, and its overflow noticed', async () => {
+    const definition = own(rabbit.amqpUrl, { eventQueue: { maxLength: 100, maxBytes: 100_000 } });
+    {
+      await using heard = await listen(definition);
+      await heard.reach('connected');
+    }
+    await publish(rabbit.amqpUrl, definition.eventExchange, 'task.multi', range(1, 150));
+    const told: unknown[] = [];
+    const raised = { ...definition, eventQueue: { maxLength: 5_000, maxBytes: 5_000_000 } };
+    await using heard = await listen(raised, { onOtherBounds: (actual) => told.push(actual) });
+    await heard.count(100);
+    expect(told).toEqual([{ maxLength: 100, maxBytes: 100_000 }]);
+    expect(heard.gaps).toMatchObject([{ reason: 'queue-overflow' }]);
+  });
+
   test('a changed bound does not stop the old queue from being used', async () => {
     const definition = own();
     {

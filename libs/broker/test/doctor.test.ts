@@ -1,6 +1,8 @@
 import { clusterDefinition, judgeTraffic, type ClusterDefinitionInput, type Finding } from '@meadow/contract';
 import { celeryEnvironment, freePort, runPython, startCeleryWorker, startRabbitmq, startRedis } from '@meadow/testkit';
 import { Redis } from 'ioredis';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { examineBroker, type Examination } from '../src/index.ts';
 
@@ -83,6 +85,17 @@ describe('each fault is named with its remedy', () => {
     expect(of(odd, 'definition')).toMatchObject({ verdict: 'fail' });
     expect(JSON.stringify([closed, locked, nowhere, odd])).not.toContain('secret-word');
   });
+
+  test('a redis that hangs after it let us in', async () => {
+    const hung = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (bytes) => /client/i.test(bytes.toString()) && socket.write('+OK\r\n'));
+    }).listen(0, '127.0.0.1');
+    await once(hung, 'listening');
+    const { findings } = await examine(`redis://127.0.0.1:${(hung.address() as AddressInfo).port}/0`);
+    expect(verdicts(findings)).toMatchObject({ definition: 'pass', reachable: 'fail', credentials: 'unknown' });
+    hung.close();
+  }, 15_000);
 
   test('a redis that evicts, cuts listeners off, and holds orphans', async () => {
     await using redis = await startRedis({

@@ -1,5 +1,7 @@
 import { startRedis, waitFor, type RedisServer } from '@meadow/testkit';
 import { Redis } from 'ioredis';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openResultSource, parseResultBackend, type BrokerStatus, type ResultDelivery } from '../src/index.ts';
 
@@ -57,4 +59,33 @@ test('results are heard as they are written, across reconnects, and looked up', 
   await waitFor(() => heard.length === 3, { what: 'a result after the restart' });
   stop.abort();
   await taking;
+});
+
+test('a backend that hangs after it let us in holds up neither the end of the source nor that of a look-up', async () => {
+  const asked: string[] = [];
+  const hung = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes) => {
+      const command = /\r\n([a-z]+)\r\n/i.exec(bytes.toString())?.[1]?.toLowerCase() ?? '';
+      asked.push(command);
+      if (command === 'client') socket.write('+OK\r\n');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(hung, 'listening');
+  const { port } = hung.address() as AddressInfo;
+  const backend = parseResultBackend({
+    ...{ name: 'c', resultBackend: `redis://127.0.0.1:${port}/0`, resultTransportOptions: {} },
+  });
+  if (backend?.kind !== 'redis') throw new Error('not a redis backend');
+  const source = openResultSource(backend, {
+    ...{ cluster: 'c', signal: AbortSignal.timeout(30_000), clientName: 'test' },
+    ...{ onStatus: () => undefined, onDropped: () => undefined },
+  });
+  const looked = source.lookup(['one'], AbortSignal.timeout(30_000)).catch((error: unknown) => error);
+  await waitFor(() => asked.includes('psubscribe') && asked.includes('mget'), { what: 'both questions' });
+  const began = performance.now();
+  await source[Symbol.asyncDispose]();
+  expect(await looked).toBeInstanceOf(Error);
+  expect(performance.now() - began).toBeLessThan(1_000);
+  hung.close();
 });

@@ -70,6 +70,8 @@ export class Bucket<T> {
     const changes = await this.#ask('watch', this.#kv.watch());
     const stop = (): void => changes.stop();
     signal.addEventListener('abort', stop, { once: true });
+    // it may have been aborted while NATS was asked
+    if (signal.aborted) stop();
     try {
       let caughtUp = status.values === 0;
       if (caughtUp) yield { kind: 'caught-up' };

@@ -1,6 +1,6 @@
 import { jetstream } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
-import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
+import { Kvm, type KV } from '@nats-io/kv';
+import { connect, errors, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Bucket } from './bucket.ts';
 import { busError } from './errors.ts';
@@ -30,17 +30,24 @@ export interface BusMessage {
   json(): unknown;
 }
 
-/** Messages that a slow subscriber may have waiting before it loses the oldest; live views coalesce anyway. */
+/** Messages that a slow subscriber has waiting at least before it loses the oldest, at most twice as many; live views coalesce anyway. */
 const SUBSCRIBER_BOUND = 10_000;
 /** The server tells at once that nobody listens. */
 const OFFER_DEADLINE_MS = 1_000;
 
-/** A connection to NATS. Once open it reconnects for ever; calls made meanwhile fail with BUS_UNAVAILABLE in time. */
+const REMAKE_WAIT_MS = 1_000;
+
+/**
+ * A connection to NATS. Once open it reconnects for ever; calls made meanwhile fail with BUS_UNAVAILABLE in time. What it
+ * was asked to make is made again where NATS comes back without its storage.
+ */
 export class Bus implements AsyncDisposable {
   readonly #connection: NatsConnection;
   readonly #kvm: Kvm;
   readonly #onNotice: (notice: BusNotice) => void;
   #connected = true;
+  /** Makes each bucket that was opened. */
+  readonly #buckets = new Map<string, () => Promise<KV>>();
   /** The events between collectors and aggregators. */
   readonly events: EventStream;
   readonly requests: Requests;
@@ -66,7 +73,9 @@ export class Bus implements AsyncDisposable {
     options: { readonly ttlMs?: number } = {},
   ): Promise<Bucket<T>> {
     try {
-      const kv = await this.#kvm.create(name, { history: 1, ttl: options.ttlMs ?? 0 });
+      const make = (): Promise<KV> => this.#kvm.create(name, { history: 1, ttl: options.ttlMs ?? 0 });
+      const kv = await make();
+      this.#buckets.set(name, make);
       return new Bucket(kv, parse, (key, error) => this.#onNotice({ kind: 'invalid-value', bucket: name, key, error }));
     } catch (error) {
       throw busError(`open bucket ${name}`, error);
@@ -90,20 +99,48 @@ export class Bus implements AsyncDisposable {
     return true;
   }
 
-  /** Messages of a subject (wildcards allowed) until `signal` is aborted. */
+  /**
+   * Messages of a subject (wildcards allowed) until `signal` is aborted. Of those that wait while nobody takes, the oldest
+   * are dropped without a word from the bound on.
+   */
   async *subscribe(subject: string, signal: AbortSignal): AsyncGenerator<BusMessage> {
     if (signal.aborted) return;
+    const state: { waiting: Msg[]; failure: Error | null; ended: boolean } = {
+      waiting: [],
+      failure: null,
+      ended: false,
+    };
+    let wake = (): void => undefined;
     const subscription = this.#connection.subscribe(subject, {
-      slow: SUBSCRIBER_BOUND,
+      callback: (error, message) => {
+        if (error !== null) state.failure = error;
+        else state.waiting.push(message);
+        // in one go, so that a message dropped costs no more than one taken
+        if (state.waiting.length >= 2 * SUBSCRIBER_BOUND) state.waiting.splice(0, SUBSCRIBER_BOUND);
+        wake();
+      },
     });
-    const stop = (): void => subscription.unsubscribe();
-    signal.addEventListener('abort', stop, { once: true });
+    const end = (): void => {
+      state.ended = true;
+      wake();
+    };
+    void subscription.closed.then(end, end);
+    signal.addEventListener('abort', end, { once: true });
     try {
-      for await (const message of subscription) {
-        yield { subject: message.subject, data: message.data, json: () => message.json() };
+      while (!state.ended || (state.waiting.length > 0 && !signal.aborted)) {
+        const { waiting } = state;
+        state.waiting = [];
+        for (const message of waiting) {
+          if (signal.aborted) return;
+          yield { subject: message.subject, data: message.data, json: () => message.json() };
+        }
+        if (state.failure !== null) break;
+        if (state.waiting.length > 0 || state.ended) continue;
+        await new Promise<void>((resolve) => (wake = resolve));
       }
+      if (state.failure !== null) throw state.failure;
     } finally {
-      signal.removeEventListener('abort', stop);
+      signal.removeEventListener('abort', end);
       subscription.unsubscribe();
     }
   }
@@ -121,6 +158,20 @@ export class Bus implements AsyncDisposable {
       } else if (status.type === 'reconnect') {
         this.#connected = true;
         this.#onNotice({ kind: 'reconnected' });
+        void this.#remake();
+      }
+    }
+  }
+
+  async #remake(): Promise<void> {
+    while (this.#connected && !this.#connection.isClosed()) {
+      try {
+        await this.events.remake();
+        for (const make of this.#buckets.values()) await make();
+        return;
+      } catch {
+        // JetStream may need longer than the connection
+        await delay(REMAKE_WAIT_MS, undefined, { ref: false });
       }
     }
   }
@@ -132,8 +183,10 @@ export async function openBus(options: BusOptions): Promise<Bus> {
   for (let waitMs = 200; ; waitMs = Math.min(waitMs * 2, 5_000)) {
     options.signal.throwIfAborted();
     try {
+      const servers = options.url.split(',').map((server) => server.trim());
       const connection = await connect({
-        servers: options.url.split(',').map((server) => server.trim()),
+        servers,
+        ...credentials(servers),
         name: options.name,
         timeout: 5_000,
         maxReconnectAttempts: -1,
@@ -141,6 +194,8 @@ export async function openBus(options: BusOptions): Promise<Bus> {
         pingInterval: 5_000,
         maxPingOut: 2,
         ignoreClusterUpdates: false,
+        // else two refusals in a row, as while a password is changed, end the connection for good
+        ignoreAuthErrorAbort: true,
       });
       return new Bus(connection, onNotice);
     } catch (error) {
@@ -148,4 +203,12 @@ export async function openBus(options: BusOptions): Promise<Bus> {
       await delay(waitMs, undefined, { signal: options.signal });
     }
   }
+}
+
+/** Those of the first server that has some, for all: nats.js reads none from a URL. */
+function credentials(servers: readonly string[]): { user: string; pass: string } | Record<string, never> {
+  const server = servers.find((each) => each.includes('@'));
+  if (server === undefined) return {};
+  const { username, password } = new URL(server.includes('://') ? server : `nats://${server}`);
+  return { user: decodeURIComponent(username), pass: decodeURIComponent(password) };
 }

@@ -1,7 +1,8 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
+import { errors } from '@nats-io/transport-node';
 
 export type BusErrorCode =
-  /** NATS cannot be reached or did not answer in time. Trying again can help. */
+  /** NATS cannot be reached, did not answer in time, or cannot do it right now. Trying again can help. */
   | 'BUS_UNAVAILABLE'
   /** The stream is at its bound: the consumer of the events is behind. Trying again later helps. */
   | 'BUS_STREAM_FULL'
@@ -24,6 +25,8 @@ export class BusError extends Error {
 /** JetStream API codes: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 const STREAM_FULL = new Set([10077, 10047, 10023, 10028]);
 const WRONG_LAST_SEQUENCE = 10071;
+/** A replicated stream has the first try of the same message still in hand. */
+const DUPLICATE_IN_PROCESS = 10158;
 
 /** JSStorageResourcesExceeded: what was asked for is more than NATS has room for. */
 const NO_ROOM = 10047;
@@ -40,7 +43,14 @@ export function busError(doing: string, error: unknown): BusError {
   if (error instanceof JetStreamApiError) {
     if (STREAM_FULL.has(error.code)) return new BusError('BUS_STREAM_FULL', `${doing}: stream is full: ${said}`, error);
     if (error.code === WRONG_LAST_SEQUENCE) return new BusError('BUS_CONFLICT', `${doing}: changed meanwhile`, error);
+    // a leader that is being elected, a server that starts: nothing was judged yet
+    const passing = error.status >= 500 || error.code === DUPLICATE_IN_PROCESS;
+    if (passing) return new BusError('BUS_UNAVAILABLE', `${doing}: NATS cannot now: ${said}`, error);
     return new BusError('BUS_REJECTED', `${doing}: refused by NATS: ${said}`, error);
+  }
+  // bigger than the server's `max_payload`: however often it is tried
+  if (error instanceof errors.InvalidArgumentError) {
+    return new BusError('BUS_REJECTED', `${doing}: refused by NATS's client: ${said}`, error);
   }
   return new BusError('BUS_UNAVAILABLE', `${doing}: NATS does not answer: ${said}`, error);
 }

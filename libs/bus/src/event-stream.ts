@@ -77,6 +77,8 @@ export class EventStream {
   readonly #connection: NatsConnection;
   readonly #js: JetStreamClient;
   #manager: JetStreamManager | null = null;
+  /** What was asked for; null when this process never did. */
+  #ensured: StreamBounds | null = null;
 
   constructor(connection: NatsConnection, js: JetStreamClient) {
     this.#connection = connection;
@@ -85,6 +87,7 @@ export class EventStream {
 
   /** Creates the stream where it is missing; an existing one keeps its bounds. Any replica may call it at any time. */
   async ensure(bounds: StreamBounds = {}): Promise<void> {
+    this.#ensured = bounds;
     const manager = await this.#jsm();
     try {
       await manager.streams.info(EVENTS_STREAM);
@@ -112,6 +115,11 @@ export class EventStream {
         if (!isTooBig(error) || maxBytes < LEAST_BYTES) throw busError('create the events stream', error);
       }
     }
+  }
+
+  /** As `ensure`, where it was called before: for a NATS that came back without its storage. */
+  async remake(): Promise<void> {
+    if (this.#ensured !== null) await this.ensure(this.#ensured);
   }
 
   /**
@@ -175,6 +183,8 @@ export class EventStream {
     });
     const stop = (): void => messages.stop();
     signal.addEventListener('abort', stop, { once: true });
+    // it may have been aborted while NATS was asked
+    if (signal.aborted) stop();
     try {
       for await (const message of messages) {
         const subject = parseBatchSubject(message.subject);

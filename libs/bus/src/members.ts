@@ -40,6 +40,7 @@ export class Membership implements AsyncDisposable {
   readonly #complete = Promise.withResolvers<undefined>();
   readonly #work: Promise<unknown>;
   #ready: readonly string[] = [];
+  #current: readonly Member[] | null = null;
   /** The last beat that NATS took, and the last that came back. */
   #beat = 0;
   #heard = 0;
@@ -51,8 +52,13 @@ export class Membership implements AsyncDisposable {
     this.#work = Promise.all([this.#keepBeating(), this.#keepListening()]);
   }
 
-  /** Sorted by id. Holds this replica until it leaves. */
+  /** Sorted by id. Holds this replica until it leaves. The same array until the next change. */
   get current(): readonly Member[] {
+    this.#current ??= this.#look();
+    return this.#current;
+  }
+
+  #look(): readonly Member[] {
     const members = [...this.#others].map(([id, { ready }]) => ({ id, ready }));
     if (!this.#left.signal.aborted) members.push({ id: this.#id, ready: this.#ready });
     return members.sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -156,6 +162,7 @@ export class Membership implements AsyncDisposable {
   }
 
   #changed(): void {
+    this.#current = null;
     for (const wake of [...this.#waiting]) wake();
   }
 }

@@ -1,6 +1,9 @@
 import { batchSubject } from '@meadow/contract';
 import { startNats } from '@meadow/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import {
   openBus,
@@ -152,6 +155,28 @@ test('a lease has one holder; when it ends, the next takes over at once', async 
   await b;
 });
 
+test('a subscriber that does not take has the newest messages waiting, and no more than its bound', async () => {
+  const sender = await openBus({ url: nats.url, name: 'sender', signal: AbortSignal.timeout(20_000) });
+  const stop = new AbortController();
+  const messages = bus.subscribe('test.flood', AbortSignal.any([stop.signal, AbortSignal.timeout(20_000)]));
+  const first = messages.next();
+  // the subscription is with the server before what this connection asks for after it
+  await bus.events.state();
+  sender.publish('test.flood', 'begin');
+  await first;
+  for (let n = 1; n <= 50_000; n++) sender.publish('test.flood', String(n));
+  await sender[Symbol.asyncDispose]();
+  // what this connection asks for now comes after the flood
+  await bus.events.state();
+  const taken: number[] = [];
+  for await (const { data } of messages) {
+    taken.push(Number(new TextDecoder().decode(data)));
+    if (taken.at(-1) === 50_000) stop.abort();
+  }
+  expect(taken.length).toBeGreaterThanOrEqual(10_000);
+  expect(taken.length).toBeLessThan(20_000);
+}, 30_000);
+
 test('comes back by itself after NATS was killed, with everything that was stored', async () => {
   const { lastSeq } = await bus.events.state();
   await nats.kill9();
@@ -171,3 +196,41 @@ test('comes back by itself after NATS was killed, with everything that was store
     )
     .toBe(lastSeq);
 }, 40_000);
+
+test('makes the stream and the buckets again where NATS comes back without its storage', async () => {
+  const storeDir = mkdtempSync(join(tmpdir(), 'meadow-bus-'));
+  await using server = await startNats({ storeDir });
+  await using other = await openBus({ url: server.url, name: 'test', signal: AbortSignal.timeout(20_000) });
+  await other.events.ensure();
+  const bucket = await other.bucket('test_lost', (value) => z.number().parse(value));
+  await bucket.put('a', 1);
+  await server.kill9();
+  rmSync(storeDir, { recursive: true });
+  await server.restart();
+  const messages = (): Promise<number> => other.events.state().then((state) => state.messages);
+  await expect.poll(() => messages().catch(String), { timeout: 15_000 }).toBe(0);
+  await expect.poll(() => bucket.put('a', 2).catch(String), { timeout: 15_000 }).toBe(1);
+  rmSync(storeDir, { recursive: true, force: true });
+}, 40_000);
+
+test('a password that NATS does not take for a while does not end the connection for good', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'meadow-bus-'));
+  const file = join(folder, 'nats.conf');
+  const setPassword = (password: string): void =>
+    writeFileSync(file, `authorization { user: meadow, password: ${password} }\n`);
+  setPassword('right');
+  await using server = await startNats({ storeDir: join(folder, 'store'), args: ['-c', file] });
+  const url = server.url.replace('//', '//meadow:right@');
+  await using other = await openBus({ url, name: 'test', signal: AbortSignal.timeout(20_000) });
+  await server.kill9();
+  setPassword('wrong');
+  await server.restart();
+  await expect
+    .poll(() => server.log().match(/authentication error/g)?.length ?? 0, { timeout: 15_000 })
+    .toBeGreaterThan(2);
+  await server.kill9();
+  setPassword('right');
+  await server.restart();
+  await expect.poll(() => other.connected, { timeout: 15_000 }).toBe(true);
+  rmSync(folder, { recursive: true });
+}, 60_000);

@@ -24,7 +24,7 @@ export const retentionPolicy = z.strictObject({
 export const maskingPolicy = z.strictObject({
   /** @default true */
   enabled: z.boolean().default(true),
-  /** Added to the built-in pass, secret, token, key, auth, dsn, credential. @default [] */
+  /** Added to the built-in pass, pwd, secret, token, key, auth, dsn, credential. @default [] */
   extraKeys: z.array(z.string().min(2).max(64)).max(100).default([]),
   /** Keys that are shown although a rule matches, e.g. `primary_key`. Compared whole, ignoring case. @default [] */
   allowKeys: z.array(z.string().min(1).max(64)).max(100).default([]),

@@ -63,7 +63,7 @@ export interface PoisonRecord {
   readonly routing_key: string;
   /** Whole size of the message, bytes. */
   readonly size: number;
-  /** Text with secrets masked; empty where it is no text, which could not be masked. */
+  /** Text with secrets masked; empty where it is no text, which could not be masked, and after a message's first failure. */
   readonly body: string;
 }
 

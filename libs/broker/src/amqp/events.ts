@@ -16,7 +16,7 @@ import { timeoutError } from '../network-error.ts';
 import type { AmqpTarget, Broker } from '../url.ts';
 import { connectAmqp, type AmqpConnection } from './connection.ts';
 import { amqpError } from './errors.ts';
-import { declareEventQueue } from './topology.ts';
+import { declareEventQueue, type QueueBounds } from './topology.ts';
 
 type AmqpBroker = Extract<Broker, { kind: 'amqp' }>;
 
@@ -27,8 +27,10 @@ interface TaggedDelivery extends AmqpDelivery {
 /** After an abort, so long may the consumer still settle before the connection is closed. */
 const SETTLE_GRACE_MS = 5000;
 const CLOSE_DEADLINE_MS = 1000;
-/** How often the length of our queue is compared with its bound. */
+/** How often the length of our queue is compared with its bounds. */
 const LENGTH_CHECK_MS = 10_000;
+/** So full a queue is taken to be at its bound in bytes, as its size is estimated from the messages delivered. */
+const FULL = 0.95;
 
 /**
  * Event source over a durable, bounded queue of ours. A delivery is the broker's until its burst is settled: when this
@@ -62,6 +64,12 @@ class AmqpEvents implements EventSource {
   /** Messages that waited in our queue then, and those delivered since; up to `unsettledMessages` of them twice. */
   #waitingThen = 0;
   #deliveredSince = 0;
+  #bytesSince = 0;
+  /** Size of a message, as last delivered; null before the first. */
+  #averageBytes: number | null = null;
+  /** What waited when nobody knew yet how big messages are. */
+  #unjudged: { readonly waiting: number; readonly fromMs: number | null; readonly atMs: number } | null = null;
+  #bounds: QueueBounds;
   /** Messages that came into our queue per second, while it was within its bound. */
   #messagesPerSecond: number | null = null;
   readonly #live = Promise.withResolvers<undefined>();
@@ -70,6 +78,7 @@ class AmqpEvents implements EventSource {
     this.endpoint = broker.targets[0].endpoint;
     this.#definition = definition;
     this.#options = options;
+    this.#bounds = definition.eventQueue;
     this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
     // The broker stops at the prefetch bound, so this queue never overflows.
     this.#queue = new BurstQueue(
@@ -165,23 +174,37 @@ class AmqpEvents implements EventSource {
       reason = error;
     });
     channel.once('close', () => {
-      if (this.#channel === channel) this.#channel = null;
-      // Whatever waits here belongs to this channel, and will be delivered again.
-      this.#queue.clear();
+      if (this.#channel === channel) {
+        this.#channel = null;
+        // Whatever waits here belongs to this channel, and will be delivered again.
+        this.#queue.clear();
+      }
       // The connection, when that is what went, tells why; a channel alone must tell by itself.
       if (reason !== null) fail(amqpError(reason, target, cluster));
       else void connection.lost.then(fail);
     });
     await channel.prefetch(limits.unsettledMessages);
+    // The one before may not have told its end yet: what it left here cannot be settled on this one.
+    this.#queue.clear();
     this.#channel = channel;
+    const { bounds } = declared;
+    this.#bounds = bounds ?? eventQueue;
+    if (bounds?.maxLength !== eventQueue.maxLength || bounds.maxBytes !== eventQueue.maxBytes)
+      this.#options.onOtherBounds(bounds);
     // before the first delivery, which would be counted as waiting and as delivered
     this.#tellGaps(declared, Date.now());
     await channel.consume(declared.queue, (message) => {
       if (message === null) return fail(amqpError(new Error('consumer cancelled'), target, cluster));
+      if (this.#channel !== channel) return;
       this.#deliveredSince += 1;
+      this.#bytesSince += message.content.length;
       this.#queue.push(delivery(message));
     });
-    const timer = setInterval(() => void this.#checkLength(channel, declared.queue), LENGTH_CHECK_MS);
+    const timer = setInterval(() => {
+      // also where this came too late to be anybody's session
+      if (this.#channel === channel) void this.#checkLength(channel, declared.queue);
+      else clearInterval(timer);
+    }, LENGTH_CHECK_MS);
     return {
       lost: Promise.race([failed, connection.lost]),
       close: async () => {
@@ -211,28 +234,42 @@ class AmqpEvents implements EventSource {
   async #checkLength(channel: Channel, queue: string): Promise<void> {
     try {
       const { messageCount } = await channel.checkQueue(queue);
-      this.#measure(messageCount, Date.now());
+      if (this.#channel === channel) this.#measure(messageCount, Date.now());
     } catch {
       // the channel is gone, which the session notices by itself
     }
   }
 
-  /** Compares the length of our queue with its bound: at it the broker drops the oldest. */
+  /** Compares the length of our queue with its bounds: at either the broker drops the oldest. */
   #measure(waiting: number, atMs: number): void {
     const kept = Math.max(0, this.#deliveredSince + waiting - this.#waitingThen);
-    if (waiting >= this.#definition.eventQueue.maxLength) {
+    if (this.#deliveredSince > 0) this.#averageBytes = this.#bytesSince / this.#deliveredSince;
+    const before = this.#unjudged;
+    this.#unjudged = null;
+    if (before !== null && this.#isFull(before.waiting)) {
+      this.#tellGap('queue-overflow', before.atMs, before.waiting, before.fromMs);
+    }
+    if (this.#isFull(waiting)) {
       this.#tellGap('queue-overflow', atMs, kept);
-    } else if (this.#sureAtMs !== null && atMs > this.#sureAtMs) {
-      this.#messagesPerSecond = (kept * 1000) / (atMs - this.#sureAtMs);
+    } else {
+      if (this.#averageBytes === null) this.#unjudged = { waiting, fromMs: this.#sureAtMs, atMs };
+      if (this.#sureAtMs !== null && atMs > this.#sureAtMs)
+        this.#messagesPerSecond = (kept * 1000) / (atMs - this.#sureAtMs);
     }
     this.#sureAtMs = atMs;
     this.#waitingThen = waiting;
     this.#deliveredSince = 0;
+    this.#bytesSince = 0;
   }
 
-  #tellGap(reason: EventGap['reason'], toMs: number, kept: number): void {
+  #isFull(waiting: number): boolean {
+    const { maxLength, maxBytes } = this.#bounds;
+    return waiting >= maxLength || waiting * (this.#averageBytes ?? 0) >= maxBytes * FULL;
+  }
+
+  #tellGap(reason: EventGap['reason'], toMs: number, kept: number, fromMs = this.#sureAtMs): void {
     const recentMessagesPerSecond = reason === 'queue-overflow' ? this.#messagesPerSecond : null;
-    this.#options.onGap({ reason, fromMs: this.#sureAtMs, toMs, lost: null, recentMessagesPerSecond, kept });
+    this.#options.onGap({ reason, fromMs, toMs, lost: null, recentMessagesPerSecond, kept });
   }
 }
 

@@ -1,17 +1,24 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { isAccessRefused, isNotFound, isPreconditionFailed } from './errors.ts';
 
-export interface EventTopology {
+/** Past either the broker drops the oldest messages of our queue. */
+export interface QueueBounds {
+  readonly maxLength: number;
+  /** Of the messages' bodies. */
+  readonly maxBytes: number;
+}
+
+export interface EventTopology extends QueueBounds {
   /** Name of the cluster, from which our names are made. */
   readonly cluster: string;
   /** Celery's event exchange. */
   readonly exchange: string;
-  readonly maxLength: number;
-  readonly maxBytes: number;
 }
 
 export interface DeclaredQueue {
   readonly queue: string;
+  /** As they are, which need not be what was asked for; null when that cannot be known. */
+  readonly bounds: QueueBounds | null;
   /** Messages that wait in it now. */
   readonly waiting: number;
   /** Whether it had been there before. */
@@ -36,18 +43,7 @@ export async function declareEventQueue(model: ChannelModel, topology: EventTopo
   const existed = await attempt(model, (channel) => channel.checkQueue(queue), isNotFound);
   const marked = await attempt(model, (channel) => channel.checkExchange(marker), isNotFound);
   await declareExchange(model, topology.exchange);
-  const arguments_ = {
-    'x-queue-type': 'classic',
-    'x-max-length': topology.maxLength,
-    'x-max-length-bytes': topology.maxBytes,
-    'x-overflow': 'drop-head',
-  };
-  // Declared before with another bound (406), or by an administrator for a user who may not (403): taken as it is.
-  const declared = await attempt(
-    model,
-    (channel) => channel.assertQueue(queue, { durable: true, arguments: arguments_ }),
-    (error) => isPreconditionFailed(error) || (isAccessRefused(error) && existed !== null),
-  );
+  const { waiting, bounds } = await declareQueue(model, queue, topology, existed !== null);
   await attempt(
     model,
     (channel) => channel.bindQueue(queue, topology.exchange, '#'),
@@ -60,10 +56,55 @@ export async function declareEventQueue(model: ChannelModel, topology: EventTopo
   );
   return {
     queue,
-    waiting: declared?.messageCount ?? existed?.messageCount ?? 0,
+    bounds,
+    waiting: waiting ?? existed?.messageCount ?? 0,
     existed: existed !== null,
     brokerRestarted: markable === null ? null : existed !== null && marked === null,
   };
+}
+
+/** The broker names one bound that differs at a time. */
+const MOST_DIFFERENCES = 2;
+
+/**
+ * Declares our queue. Declared before with another bound (406), or by an administrator for a user who may not (403), it is
+ * taken as it is; its bounds then are what the broker says of them, which it says nowhere else.
+ */
+export async function declareQueue(
+  model: ChannelModel,
+  queue: string,
+  asked: QueueBounds,
+  existed: boolean,
+): Promise<{ readonly bounds: QueueBounds | null; readonly waiting: number | null }> {
+  let bounds: QueueBounds = { maxLength: asked.maxLength, maxBytes: asked.maxBytes };
+  for (let differences = 0; ; differences++) {
+    const arguments_ = {
+      'x-queue-type': 'classic',
+      'x-max-length': bounds.maxLength,
+      'x-max-length-bytes': bounds.maxBytes,
+      'x-overflow': 'drop-head',
+    };
+    let refusal: unknown = null;
+    const declared = await attempt(
+      model,
+      (channel) => channel.assertQueue(queue, { durable: true, arguments: arguments_ }),
+      (error) => {
+        refusal = error;
+        return isPreconditionFailed(error) || (isAccessRefused(error) && existed);
+      },
+    );
+    if (declared !== null) return { bounds, waiting: declared.messageCount };
+    const actual = differences < MOST_DIFFERENCES ? boundSaid(refusal) : null;
+    if (actual === null) return { bounds: null, waiting: null };
+    bounds = { ...bounds, ...actual };
+  }
+}
+
+function boundSaid(refusal: unknown): Partial<QueueBounds> | null {
+  const said = refusal instanceof Error ? refusal.message : '';
+  const [, name, value] = /arg '(x-max-length(?:-bytes)?)' .* current is (?:the value )?'(\d+)'/.exec(said) ?? [];
+  if (name === undefined) return null;
+  return name === 'x-max-length' ? { maxLength: Number(value) } : { maxBytes: Number(value) };
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectAmqp } from '../amqp/connection.ts';
 import { amqpError, isAccessRefused, isNotFound } from '../amqp/errors.ts';
-import { eventQueueName } from '../amqp/topology.ts';
+import { declareQueue, eventQueueName } from '../amqp/topology.ts';
 import type { AmqpTarget } from '../url.ts';
 import type { Checklist } from './checklist.ts';
 import type { How } from './redis.ts';
@@ -86,8 +86,17 @@ async function examineQueue(
     waiting = (await channel.checkQueue(queue)).messageCount;
   });
   if (failure === null) {
-    const says = `${queue}: ${waiting} of ${eventQueue.maxLength} messages wait`;
-    if (waiting > eventQueue.maxLength / 2) {
+    // what is there is not changed by it, only told
+    const { bounds } = await declareQueue(model, queue, eventQueue, true);
+    const says = `${queue}: ${waiting} of ${bounds?.maxLength ?? 'an unknown number of'} messages wait`;
+    if (bounds === null) list.unknown('event-queue', `${says}: its bounds are not told to this user`);
+    else if (bounds.maxLength !== eventQueue.maxLength || bounds.maxBytes !== eventQueue.maxBytes) {
+      list.warn(
+        'event-queue',
+        `${says}: its bounds are not those of eventQueue, which RabbitMQ changes for no queue that exists`,
+        `when few wait: rabbitmqctl delete_queue ${queue}; the collector makes it anew at once, what waits is lost`,
+      );
+    } else if (waiting > bounds.maxLength / 2) {
       list.warn(
         'event-queue',
         `${says}: past the bound the oldest are dropped`,

@@ -12,8 +12,6 @@ export class Hearing {
   readonly #workers = new Map<string, { beats: boolean; offset: number; version: string }>();
   readonly #counts = { sent: 0, received: 0, started: 0 };
   #messages = 0;
-  /** Messages that could not be read. */
-  rejected = 0;
 
   redis(payload: Buffer): void {
     this.#take(() => decodeEvents(decodeRedisEnvelope(payload)));
@@ -49,10 +47,8 @@ export class Hearing {
       decoded = decode();
     } catch (error) {
       if (!(error instanceof CeleryDecodeError)) throw error;
-      this.rejected++;
       return;
     }
-    this.rejected += decoded.failures.length;
     const now = Date.now() / 1000;
     for (const event of decoded.events) {
       const { type } = event;

@@ -1,6 +1,8 @@
 import type { ClusterDefinition } from '@meadow/contract';
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withDeadline } from '../deadline.ts';
+import { timeoutError } from '../network-error.ts';
 import { eventPatterns } from '../redis/channels.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { redisError } from '../redis/errors.ts';
@@ -38,6 +40,20 @@ export async function examineRedis(
     ...{ cluster: definition.name, clientName: 'meadow doctor', timeoutMs: how.timeoutMs, signal: how.signal },
   });
   try {
+    await withDeadline(examine(), {
+      ms: how.timeoutMs * 2 + how.listenMs,
+      signal: how.signal,
+      giveUp: () => client.disconnect(),
+      onTimeout: () => timeoutError({ cluster: definition.name, endpoint: target.endpoint }),
+    });
+  } catch (error) {
+    throw redisError(error, target, definition.name);
+  } finally {
+    client.disconnect();
+    await lost;
+  }
+
+  async function examine(): Promise<void> {
     await client.ping();
     list.pass('definition', 'ok');
     list.pass('reachable', `${target.endpoint}, ${Math.round(performance.now() - began)} ms to log in`);
@@ -46,11 +62,6 @@ export async function examineRedis(
     await examineServer(client, list);
     await examineKeys(client, definition, list);
     await listen(client, target, definition, how, list);
-  } catch (error) {
-    throw redisError(error, target, definition.name);
-  } finally {
-    client.disconnect();
-    await lost;
   }
 }
 

@@ -25,6 +25,8 @@ const LOOKS = 3;
 /** Seconds over which the message rate is smoothed. */
 const RATE_WINDOW_SECONDS = 10;
 const PROBE_MS = 1_000;
+/** How often a queue that stands by forgets what is too old. */
+const FORGET_MS = 5_000;
 
 /** Event source over Redis pub/sub: lossy by nature, so every span without a live subscription is told as a gap. */
 export function openRedisEvents(
@@ -70,6 +72,12 @@ class RedisEvents implements EventSource {
       options.standby ? limits.standbyMs : null,
     );
     this.bursts = this.#takeBursts();
+    if (options.standby) {
+      const forgetting = setInterval(() => {
+        if (this.#live || this.#signal.aborted) clearInterval(forgetting);
+        else this.#queue.forget(Date.now());
+      }, FORGET_MS).unref();
+    }
     this.#done = keepConnected<RedisTarget>({
       targets: broker.targets,
       open: (target, signal) => this.#open(target, signal),
@@ -92,6 +100,7 @@ class RedisEvents implements EventSource {
   }
 
   async probe(): Promise<number | null> {
+    this.#queue.flush();
     await Promise.race([this.#ping(), delay(PROBE_MS, undefined, { ref: false })]);
     return this.#heardAtMs;
   }
@@ -103,7 +112,7 @@ class RedisEvents implements EventSource {
   goLive(heardUntilMs: number | null): void {
     if (this.#live) return;
     this.#live = true;
-    const forgottenUntilMs = this.#queue.goLive();
+    const forgottenUntilMs = this.#queue.goLive(Date.now());
     if (heardUntilMs === null) return;
     if (this.#listeningSinceMs !== null) {
       const keptSinceMs = Math.max(this.#listeningSinceMs, forgottenUntilMs ?? 0);

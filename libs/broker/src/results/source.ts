@@ -1,5 +1,7 @@
 import type { ClusterDefinition } from '@meadow/contract';
+import type { Redis } from 'ioredis';
 import { BurstQueue } from '../burst-queue.ts';
+import { withDeadline } from '../deadline.ts';
 import type { BrokerStatus, RedisDelivery } from '../event-source.ts';
 import { keepConnected, type Session } from '../keep-connected.ts';
 import { timeoutError } from '../network-error.ts';
@@ -44,6 +46,8 @@ export interface ResultSource extends AsyncDisposable {
 
 const WAITING = { messages: 20_000, bytes: 64 * 1024 * 1024, burst: 500 };
 const CONNECT_TIMEOUT_MS = 10_000;
+/** For each answer. */
+const ANSWER_TIMEOUT_MS = 10_000;
 /** A connection that does not answer a ping for so long is given up. */
 const SILENCE_MS = 15_000;
 /** Results asked for at a time: a result may be megabytes. */
@@ -86,12 +90,13 @@ class RedisResults implements ResultSource {
   async lookup(taskIds: readonly string[], signal: AbortSignal): Promise<readonly ResultDelivery[]> {
     const { keyPrefix, targets } = this.#backend;
     const [target] = targets;
-    const { client } = await this.#connect(target, AbortSignal.any([signal, this.#signal]));
+    const ends = AbortSignal.any([signal, this.#signal]);
+    const { client } = await this.#connect(target, ends);
     const found: ResultDelivery[] = [];
     try {
       for (let start = 0; start < taskIds.length; start += SLICE) {
         const ids = taskIds.slice(start, start + SLICE);
-        const values = await client.mgetBuffer(ids.map((id) => keyPrefix + id));
+        const values = await this.#answered(client.mgetBuffer(ids.map((id) => keyPrefix + id)), client, target, ends);
         values.forEach((payload, index) => {
           const taskId = ids[index];
           if (payload !== null && taskId !== undefined) found.push({ taskId, payload, receivedAtMs: Date.now() });
@@ -128,6 +133,16 @@ class RedisResults implements ResultSource {
     return connectRedis(target, { cluster, clientName, timeoutMs: CONNECT_TIMEOUT_MS, signal });
   }
 
+  /** A server that hangs after it let us in must not hold up whoever waits. */
+  #answered<T>(answer: Promise<T>, client: Redis, target: RedisTarget, signal: AbortSignal): Promise<T> {
+    return withDeadline(answer, {
+      ms: ANSWER_TIMEOUT_MS,
+      signal,
+      giveUp: () => client.disconnect(),
+      onTimeout: () => timeoutError({ cluster: this.#options.cluster, endpoint: target.endpoint }),
+    });
+  }
+
   async #open(target: RedisTarget, signal: AbortSignal): Promise<Session> {
     const connection = await this.#connect(target, signal);
     const { client, lost } = connection;
@@ -136,12 +151,11 @@ class RedisResults implements ResultSource {
       this.#queue.push({ kind: 'redis', channel: channel.toString(), payload, receivedAtMs, redelivered: false });
     });
     try {
-      await Promise.race([
-        client.psubscribe(`${escapeGlob(this.#backend.keyPrefix)}*`),
-        lost.then((error) => {
-          throw error;
-        }),
-      ]);
+      const subscribed = client.psubscribe(`${escapeGlob(this.#backend.keyPrefix)}*`);
+      const failed = lost.then((error) => {
+        throw error;
+      });
+      await this.#answered(Promise.race([subscribed, failed]), client, target, signal);
     } catch (error) {
       client.disconnect();
       throw redisError(error, target, this.#options.cluster);

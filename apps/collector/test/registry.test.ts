@@ -1,0 +1,47 @@
+import { openBus } from '@meadow/bus';
+import { clusterDefinition, type ClusterDefinition } from '@meadow/contract';
+import { startNats } from '@meadow/testkit';
+import { expect, test } from 'vitest';
+import { watchAll } from '../src/registry.ts';
+
+test('a cluster that is deleted and defined again is watched anew after the end of what was before', async () => {
+  await using nats = await startNats();
+  await using bus = await openBus({ url: nats.url, name: 'test', signal: AbortSignal.timeout(20_000) });
+  const bucket = await bus.bucket<ClusterDefinition>('test_clusters', (value) => clusterDefinition.parse(value));
+  const define = (name: string) => bucket.put(name, clusterDefinition.parse({ name, broker: 'redis://h' }));
+  const log: string[] = [];
+  const drained = Promise.withResolvers<undefined>();
+  const stop = new AbortController();
+  const watching = watchAll(
+    bucket,
+    {
+      watch: async ({ name }, ends) => {
+        log.push(`${name} begins`);
+        await new Promise((resolve) => ends.addEventListener('abort', resolve, { once: true }));
+        log.push(`${name} stops`);
+        await drained.promise;
+        log.push(`${name} ended`);
+      },
+      onClusters: (names) => log.push(`clusters ${names.join()}`),
+      onDeleted: (name) => log.push(`${name} deleted`),
+      onRetry: (error) => log.push(String(error)),
+    },
+    stop.signal,
+  );
+  await define('a');
+  await expect.poll(() => log).toContain('a begins');
+  await bucket.delete('a');
+  await expect.poll(() => log).toContain('a stops');
+  await define('a');
+  await define('b');
+  await expect.poll(() => log).toContain('b begins');
+  expect(log.filter((line) => line === 'a begins')).toHaveLength(1);
+  drained.resolve(undefined);
+  await expect
+    .poll(() => log.filter((line) => line.startsWith('a ')))
+    .toEqual(['a begins', 'a stops', 'a ended', 'a begins']);
+  stop.abort();
+  await watching;
+  expect(log.filter((line) => line === 'a ended')).toHaveLength(2);
+  expect(log).not.toContain('a deleted');
+}, 30_000);
