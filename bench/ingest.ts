@@ -114,7 +114,11 @@ async function follow(system: System, load: Load, shape: Shape, began: number): 
     const { events, byType } = load.sent();
     const expected = shape === 'heartbeats' ? events : events - (byType['worker-heartbeat'] ?? 0);
     if (finished && stored >= expected) break;
-    if (performance.now() - changedAt > QUIET_MS) break;
+    if (performance.now() - changedAt > QUIET_MS) {
+      // the generator waits for what is stored
+      load.stop();
+      break;
+    }
     if (performance.now() - toldAt > 5_000) {
       toldAt = performance.now();
       process.stderr.write(`  ${Math.round((toldAt - began) / 1000)} s: ${events} published, ${stored} stored\n`);

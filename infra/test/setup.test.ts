@@ -21,7 +21,8 @@ test('with everything installed, setup adds less than a second', () => {
 test('an unknown command is answered with those that there are', () => {
   const { status, stderr } = spawnSync(process.execPath, [join(SETUP, 'run.mjs'), 'fly'], { encoding: 'utf8' });
   expect(status).toBe(2);
-  for (const command of ['start', 'demo', 'doctor', 'test', 'faults', 'bench', 'fuzz']) expect(stderr).toContain(command);
+  for (const command of ['start', 'demo', 'doctor', 'test', 'faults', 'bench', 'fuzz'])
+    expect(stderr).toContain(command);
 });
 
 test('what is handed over to ends when the launcher is killed without warning', async () => {

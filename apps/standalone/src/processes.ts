@@ -57,6 +57,8 @@ export async function planProcesses(
   clickhouse.username = clickhouse.password = '';
 
   const common = {
+    // what was compiled serves the next start: faster, and 25 MB less a service without the compiler of TypeScript
+    NODE_COMPILE_CACHE: join(options.data, 'compiled'),
     MEADOW_LOG_LEVEL: options.logLevel,
     MEADOW_NATS_URL: nats,
     MEADOW_CLICKHOUSE_URL: clickhouse.href,

@@ -228,7 +228,7 @@ export class PlainEvents {
     if (field === NUMBER_0 + PLAIN_NUMBER.runtime) return Number.isFinite(value);
     if (field === NUMBER_0) return value < LATEST && bytes[start] !== 0x2d;
     // a longer integer may be one that no double holds; a negative one does not fit
-    return end - start <= SAFE_DIGITS && Number.isInteger(value) && bytes[start] !== 0x2d;
+    return end - start <= SAFE_DIGITS && Number.isSafeInteger(value) && bytes[start] !== 0x2d;
   }
 
   /** Whether everything that `decodeEvents` wants of a task event is there. */

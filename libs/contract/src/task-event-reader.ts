@@ -85,19 +85,32 @@ export class TaskEventReader {
   }
 
   #walk(): void {
+    const data = this.#data;
     const begins = this.#begins;
-    this.#at = this.headBegin;
-    this.#end = this.headEnd;
-    for (let column = 0; column < HEAD_SIZES.length; column++) {
-      const size = HEAD_SIZES[column] ?? 0;
+    const ends = this.#ends;
+    const { headEnd } = this;
+    let at = this.headBegin;
+    this.#end = headEnd;
+    for (let column = 0; column < COLUMNS; column++) {
+      if (column === HEAD_SIZES.length) {
+        if (at !== headEnd) throw new TaskEventFormatError('a head is longer than its columns', at);
+        this.#end = this.frameEnd;
+      }
+      const size = HEAD_SIZES[column] ?? TEXT;
+      const first = at < this.#end ? (data[at] ?? 0) : LONG;
+      if (size === TEXT && first < LONG && at + first < this.#end) {
+        // a short text, as nearly all are, and the only columns that are many
+        begins[column] = at + 1;
+        at += 1 + first;
+        ends[column] = at;
+        continue;
+      }
+      this.#at = at;
       if (size === TEXT) this.#passText(column);
-      else if (size > 0) begins[column] = this.#pass(size);
-      else begins[column] = this.#passNullable(-size);
+      else begins[column] = size > 0 ? this.#pass(size) : this.#passNullable(-size);
+      at = this.#at;
     }
-    if (this.#at !== this.headEnd) throw new TaskEventFormatError('a head is longer than its columns', this.#at);
-    this.#end = this.frameEnd;
-    for (let column = HEAD_SIZES.length; column < COLUMNS; column++) this.#passText(column);
-    if (this.#at !== this.frameEnd) throw new TaskEventFormatError('a frame is longer than its columns', this.#at);
+    if (at !== this.frameEnd) throw new TaskEventFormatError('a frame is longer than its columns', at);
   }
 
   #pass(bytes: number): number {
@@ -115,7 +128,7 @@ export class TaskEventReader {
 
   #passText(column: number): void {
     let length = this.#data[this.#pass(1)] ?? 0;
-    if (length > 0x7f) {
+    if (length >= LONG) {
       length &= 0x7f;
       for (let factor = 0x80; ; factor *= 0x80) {
         const byte = this.#data[this.#pass(1)] ?? 0;
@@ -283,6 +296,8 @@ const EMPTY = Buffer.alloc(0);
 /** Longer than any batch. */
 const MAX_FACTOR = 0x80 ** 3;
 const TEXT = 0;
+/** A text's first byte from here on: its length takes more. */
+const LONG = 0x80;
 const COLLECTORS_TAIL = ['name', 'queue', 'root_id', 'parent_id'] as const;
 const COLUMNS = HEAD_COLUMNS.length + COLLECTORS_TAIL.length;
 

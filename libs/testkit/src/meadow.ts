@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NODE_FLAGS, type ClusterDefinitionInput } from '@meadow/contract';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from './embedded-clickhouse.ts';
@@ -31,6 +33,7 @@ export async function startService(service: ServiceName, options: ServiceOptions
     command: process.execPath,
     args: [...NODE_FLAGS, fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url))],
     env: {
+      NODE_COMPILE_CACHE: join(tmpdir(), 'meadow-compiled'),
       MEADOW_NATS_URL: options.natsUrl,
       MEADOW_CLICKHOUSE_URL: options.clickhouseUrl,
       MEADOW_CLUSTERS: JSON.stringify(options.clusters ?? []),

@@ -45,7 +45,7 @@ export interface Ledger {
   readonly lastAt: number | null;
 }
 
-const emptyLedger: Ledger = {
+export const emptyLedger: Ledger = {
   firstSent: null,
   lastSent: null,
   lastReceived: null,
@@ -141,7 +141,10 @@ function newest(known: TaskEvent | null, fact: TaskEvent): TaskEvent {
 }
 
 /** Retries and replaced tasks are published by the task itself and name it as their parent: that is no parent. */
-function identity(ledger: Ledger, fact: TaskEvent): Pick<Ledger, 'rootId' | 'parentId'> {
+export function identity(
+  ledger: Pick<Ledger, 'rootId' | 'parentId'>,
+  fact: TaskEvent,
+): Pick<Ledger, 'rootId' | 'parentId'> {
   const parentId = fact.parent_id === fact.uuid ? null : (fact.parent_id ?? null);
   return { rootId: ledger.rootId ?? fact.root_id ?? null, parentId: ledger.parentId ?? parentId };
 }

@@ -87,6 +87,39 @@ describe('order and repetition do not matter', () => {
   });
 });
 
+test('a plain life folded at once is what it is event by event, and so is what only looks like one', () => {
+  const plain = fc.record({
+    stages: fc.subarray(['sent', 'received', 'started', 'failed', 'succeeded'] as const),
+    more: fc.array(
+      fc.record({
+        hostname: fc.oneof({ weight: 9, arbitrary: fc.constant('w1@h') }, fc.constant('w2@h')),
+        pid: fc.constantFrom(1, 1, 1, 2, null),
+        retries: fc.constantFrom(0, 0, null, 1),
+        gap: fc.constantFrom(1, 1, 1, 0, -1),
+        parent_id: fc.constantFrom(id, 'P', null),
+        root_id: fc.constantFrom('R', null),
+        args: fc.constantFrom('(1,)', '(1, ...)', null),
+      }),
+      { minLength: 6, maxLength: 6 },
+    ),
+    later: fc.constantFrom('progress', 'retried', 'succeeded', null),
+  });
+  fc.assert(
+    fc.property(plain, ({ stages, more, later }) => {
+      let at = 0;
+      const types = later === null ? stages : [...stages, later];
+      const events = types.map((type, index): TaskEvent => {
+        const { gap = 1, ...facts } = more[index] ?? {};
+        return { type: `task-${type}`, uuid: id, hostname: 'w1@h', timestamp: (at += gap), ...facts };
+      });
+      expect(foldAll(id, events)).toEqual(events.reduce<Task>(fold, emptyTask(id)));
+      const early = foldAll(id, events.slice(0, 3));
+      expect(events.slice(3).reduce<Task>(fold, early)).toEqual(foldAll(id, events));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 describe('generated lives are read as they happened', () => {
   /** One attempt: what ends it, how many redeliveries come first, which worker, whether events are lost. */
   const attempt = fc.record({

@@ -5,6 +5,7 @@ import { compareFacts, isLifecycle } from './fact.ts';
 import type { TaskFact } from './fact.ts';
 import { emptyHistory, step, withCustom, withMeadowEvent } from './history.ts';
 import type { TaskHistory } from './history.ts';
+import { plainLife } from './plain-life.ts';
 import { project } from './view.ts';
 
 /**
@@ -150,14 +151,16 @@ export function fold(task: Task, event: TaskFact): Task {
 }
 
 /** Applies several events of one task at once: the same as one after another, with the view derived only once. */
-export function foldMany(task: Task, events: Iterable<TaskFact>): Task {
+export function foldMany(task: Task, events: readonly TaskFact[]): Task {
   let { history } = task;
+  const plain = history === emptyHistory ? plainLife(events) : null;
+  if (plain !== null) return project(plain, task);
   for (const event of events) history = withEvent(history, event);
   return history === task.history ? task : project(history, task);
 }
 
 /** Folds events of one task into a new one. */
-export function foldAll(id: string, events: Iterable<TaskFact>): Task {
+export function foldAll(id: string, events: readonly TaskFact[]): Task {
   return foldMany(emptyTask(id), events);
 }
 
