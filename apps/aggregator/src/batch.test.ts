@@ -1,4 +1,5 @@
 import { encodeTaskEvents, eventId, retentionPolicy, type PipelineEvent, type PoisonRecord } from '@meadow/contract';
+import type { StoredTaskEvent } from '@meadow/store';
 import { expect, test } from 'vitest';
 import { eventRowsOf, taskRowsOf } from '../test/rows-of.ts';
 import { Batch, Output, type Memory, type Past } from './batch.ts';
@@ -12,7 +13,7 @@ const memory = (): Memory => ({
   output: new Output(),
 });
 const written = (batch: Batch) => {
-  const { taskEvents, tasks, ...lines } = batch.writes(retention);
+  const { taskEvents, tasks, ...lines } = batch.writes(retention, 1);
   return { taskEvents: eventRowsOf(taskEvents), tasks: taskRowsOf(tasks), ...lines };
 };
 const nothingStored: Past = { events: async () => [], keys: async () => [] };
@@ -102,14 +103,22 @@ test('a batch repeated after a crash holds the same events: what came twice in i
   }
 });
 
+test('a batch repeated after a crash counts an event once that is in the store already, in other words', async () => {
+  const again = new Batch(1, memory(), () => false);
+  again.add(message(sent, received, started));
+  const asStored = [sent, { ...received, queue: 'orders' }, { ...started, name: 'shop.pay', queue: 'orders' }];
+  await again.resolve({ events: async () => asStored as StoredTaskEvent[], keys: async () => [] });
+  expect(written(again).tasks).toMatchObject([{ state: 'STARTED', attempts: 1 }]);
+});
+
 test('a task that memory does not hold gets its past from the store, and keeps its first sight', async () => {
   const batch = new Batch(1, memory());
   batch.add(message(started, failed));
   expect(batch.takeLive(10)).toEqual([]);
   const asked: string[] = [];
   await batch.resolve({
-    events: async (_, ids) => {
-      asked.push(...ids);
+    events: async (_, keys) => {
+      asked.push(...keys.map(({ task_id }) => task_id));
       return [sent, received].map((item) => ({
         ...{ pid: null, clock: null, retries: null, runtime: null, terminated: null, expired: null, requeue: null },
         ...{

@@ -10,8 +10,9 @@ import type { WorkerMemory } from './worker-memory.ts';
 
 /** What the store may be asked while a batch is made. */
 export interface Past {
-  events(cluster: string, taskIds: readonly string[]): Promise<readonly StoredTaskEvent[]>;
   keys(cluster: string, taskIds: readonly string[]): Promise<readonly StoredTaskKey[]>;
+  /** Of the tasks that it knows. */
+  events(cluster: string, keys: readonly StoredTaskKey[]): Promise<readonly StoredTaskEvent[]>;
 }
 
 /** What outlives a batch. */
@@ -61,11 +62,11 @@ const ROW_BINARY = 'application/octet-stream';
 const BATCH_EVENTS = 50_000;
 const BATCH_BYTES = 20_000_000;
 
-/** Whether an event was dropped as a repeat when the batch was first made: by its place among the batch's events, and its id. */
-export type WasDropped = (place: number, id: string) => boolean;
+/** Whether an event was dropped as a repeat when the batch was first made: by its place among the batch's events. */
+export type WasDropped = (place: number) => boolean;
 
 /**
- * The messages of one write, the last of them at `toSeq`: repeats dropped, events folded into tasks, rows made ready.
+ * The messages of one write: repeats dropped, events folded into tasks, rows made ready.
  * A batch that is written again after a crash is told what was dropped the first time instead of asking the window, so
  * that it holds the same events.
  */
@@ -73,7 +74,9 @@ export class Batch {
   readonly number: number;
   readonly #memory: Memory;
   readonly #wasDropped: WasDropped | null;
-  #toSeq = 0;
+  /** Of a batch that is written again: its events, which the store may hold already, in other words. */
+  readonly #again = new Set<string>();
+  #empty = true;
   #bytes = 0;
   readonly #events: EventList;
   /** By cluster and id. */
@@ -99,12 +102,8 @@ export class Batch {
     this.#events = new EventList(memory.output.messages);
   }
 
-  get toSeq(): number {
-    return this.#toSeq;
-  }
-
   get empty(): boolean {
-    return this.#toSeq === 0;
+    return this.#empty;
   }
 
   get full(): boolean {
@@ -119,7 +118,7 @@ export class Batch {
 
   /** Takes a message in. Messages come in the order of the stream. */
   add(message: StoredBatch): void {
-    this.#toSeq = message.seq;
+    this.#empty = false;
     this.#bytes += message.data.length;
     if (message.kind === 'task') this.#addRows(message);
     else for (const line of linesOf(message.data)) this.#addLine(message, line);
@@ -170,8 +169,9 @@ export class Batch {
   #isRepeat(data: Uint8Array, at: number): boolean {
     const place = this.#heard++;
     const isNew = this.#memory.recent.addBytes(data, at);
-    const repeat = this.#wasDropped === null ? !isNew : this.#wasDropped(place, latin1(data, at));
+    const repeat = this.#wasDropped === null ? !isNew : this.#wasDropped(place);
     if (repeat) this.dropped.push(place);
+    else if (this.#wasDropped !== null) this.#again.add(latin1(data, at));
     return repeat;
   }
 
@@ -206,9 +206,10 @@ export class Batch {
   async resolve(past: Past): Promise<void> {
     for (const [cluster, ids] of this.#unresolved) {
       const tasks = this.#tasksOf(cluster);
-      const taskIds = [...ids.keys()];
-      const [events, keys] = await Promise.all([past.events(cluster, taskIds), past.keys(cluster, taskIds)]);
-      const stored = Map.groupBy(events, (event) => event.task_id);
+      const keys = await past.keys(cluster, [...ids.keys()]);
+      const events = await past.events(cluster, keys);
+      const others = events.filter(({ event_id }) => !this.#again.has(event_id));
+      const stored = Map.groupBy(others, (event) => event.task_id);
       const firstSeen = new Map(keys.map((key) => [key.task_id, key.first_seen_at]));
       for (const [id, { collectedAt, places }] of ids) {
         const before = stored.get(id) ?? [];
@@ -220,15 +221,15 @@ export class Batch {
     this.#unresolved.clear();
   }
 
-  /** Everything to be written, as the tasks stand now. Once. */
-  writes(retentionOf: (cluster: string) => RetentionPolicy): Writes {
+  /** Everything to be written, as the tasks stand now. Once. @param version above that of every batch before */
+  writes(retentionOf: (cluster: string) => RetentionPolicy, version: number): Writes {
     const { output } = this.#memory;
     output.taskEvents.reset();
     output.tasks.reset();
     const ends: { readonly cluster: string; readonly end: number }[] = [];
     for (const [cluster, touched] of this.#touched) {
       const retention = retentionOf(cluster);
-      for (const known of touched) appendTask(output.tasks, taskRow(cluster, known, this.#toSeq, retention));
+      for (const known of touched) appendTask(output.tasks, taskRow(cluster, known, version, retention));
       ends.push({ cluster, end: output.tasks.count });
     }
     // after the tasks, which tell what to join on

@@ -70,8 +70,8 @@ export async function closeOpenTasks(options: EndsOptions): Promise<void> {
 
 class Sweeper {
   readonly #options: EndsOptions;
-  /** Holders of which only rows were found that are out of date, with what they looked like then. */
-  readonly #nothing = new Map<string, number>();
+  /** Holders of which only rows were found that are out of date, by what was asked, with what they looked like then. */
+  #nothing: ReadonlyMap<string, number> = new Map();
 
   constructor(options: EndsOptions) {
     this.#options = options;
@@ -94,9 +94,11 @@ class Sweeper {
     const processesOf = Map.groupBy(processes, nameOf);
     const factsOf = new Map(facts.map((each) => [nameOf(each), each]));
     let left = TASKS;
+    const nothing = new Map<string, number>();
+    const unanswered = new Set<string>();
     for (const holder of holders) {
-      const key = `${nameOf(holder)}\u001f${holder.pid}`;
-      if (this.#nothing.get(key) === holder.version) continue;
+      if (left <= 0) break;
+      if (unanswered.has(holder.cluster)) continue;
       const since = Math.max(from, heardSince.get(holder.cluster) ?? Infinity);
       const known = factsOf.get(nameOf(holder)) ?? null;
       const evidence = {
@@ -108,12 +110,16 @@ class Sweeper {
       };
       const verdict = isWhole(evidence, from) ? judge(holder, evidence) : null;
       if (verdict === null || known === null) continue;
-      const tasks = await this.#tasksOf(holder, verdict);
-      if (tasks.length === 0 && verdict.reason !== 'idle') this.#nothing.set(key, holder.version);
-      await this.#close(holder, verdict, tasks, known);
-      left -= tasks.length;
-      if (left <= 0) return;
+      // what was only received may be given up later than what was started
+      const key = `${nameOf(holder)}\u001f${holder.pid}\u001f${verdict.started}`;
+      const isKnown = this.#nothing.get(key) === holder.version;
+      const tasks = isKnown ? [] : await this.#tasksOf(holder, verdict);
+      if (tasks.length === 0) {
+        if (isKnown || verdict.before > holder.updated_at) nothing.set(key, holder.version);
+      } else if (await this.#close(holder, verdict, tasks, known)) left -= tasks.length;
+      else unanswered.add(holder.cluster);
     }
+    this.#nothing = nothing;
   }
 
   /** Of the clusters that are heard right now, since when they have been without a break. */
@@ -132,21 +138,18 @@ class Sweeper {
     return openTasksOf(store, { holder, started, before: until, limit: TASKS_OF_HOLDER, signal });
   }
 
-  async #close(holder: TaskHolder, verdict: Verdict, tasks: readonly OpenTask[], facts: WorkerFacts): Promise<void> {
+  /** @returns false when the cluster's collector cannot tell. */
+  async #close(holder: TaskHolder, verdict: Verdict, tasks: readonly OpenTask[], facts: WorkerFacts): Promise<boolean> {
     const { cluster, worker } = holder;
     const { store, signal, now, onFound, onLost } = this.#options;
-    const [oldest] = tasks;
-    if (oldest === undefined) return;
     const answer = await this.#ask(cluster, tasks);
-    if (answer === null) return;
+    if (answer === null) return false;
     const ended = new Set(answer.ended);
     if (ended.size > 0) onFound(cluster, ended.size);
     const lost = tasks.filter(({ task_id }) => !ended.has(task_id));
-    if (lost.length === 0) return;
-    const gaps =
-      verdict.reason === 'idle'
-        ? await ingestGaps(store, { cluster, from: oldest.updated_at, to: now() }, { signal })
-        : [];
+    if (lost.length === 0) return true;
+    const from = Math.min(...lost.map(({ updated_at }) => updated_at));
+    const gaps = verdict.reason === 'idle' ? await ingestGaps(store, { cluster, from, to: now() }, { signal }) : [];
     const events = lost.map((task) => {
       const reason = verdict.reason === 'idle' ? idleReason(task.updated_at, facts, gaps) : verdict.reason;
       return lostEvent(holder, task, Math.max(verdict.at, task.updated_at), reason, now());
@@ -155,6 +158,7 @@ class Sweeper {
     for (const [reason, of] of Map.groupBy(events, ({ end_reason }) => end_reason as LostReason)) {
       onLost(cluster, worker, reason, of.length);
     }
+    return true;
   }
 
   /** @returns null when the cluster's collector cannot tell: then nothing is concluded. */

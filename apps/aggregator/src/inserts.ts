@@ -1,4 +1,5 @@
 import type { RetentionPolicy } from '@meadow/contract';
+import { BusError } from '@meadow/bus';
 import { retry } from '@meadow/runtime';
 import {
   insertGaps,
@@ -12,6 +13,7 @@ import {
   type WorkerWriteRow,
 } from '@meadow/store';
 import type { Batch, ClusterRows } from './batch.ts';
+import { tokenOf, versionOf, type Intent } from './intent.ts';
 
 export interface InsertOptions {
   readonly store: Store;
@@ -20,23 +22,26 @@ export interface InsertOptions {
   readonly poolOf: (cluster: string, worker: string) => string;
   readonly onRetry: (error: unknown, waitMs: number) => void;
   readonly onBuried: (lines: number, error: StoreError) => void;
+  /** Asked before each try. @throws BusError BUS_CONFLICT when another may have written the batch, too long ago for its token */
+  readonly mayWrite?: () => Promise<void>;
 }
 
 type Insert = (rows: readonly Buffer[], token: string) => Promise<void>;
 
 /**
- * Writes the rows of a batch, each insert with the token: a second time changes nothing. Tries until the store has them;
+ * Writes the rows of a batch, each insert with the intent's token: a second time changes nothing. Tries until the store has them;
  * what it refuses for good is kept in `poison`.
  * @returns how many task rows were written
  */
 export async function insertBatch(
   batch: Batch,
   workers: readonly WorkerWriteRow[],
-  token: string,
+  intent: Intent,
   options: InsertOptions,
 ): Promise<number> {
   const { retentionOf, store, signal } = options;
-  const { taskEvents, tasks, workerSamples, poison, gaps } = batch.writes(retentionOf);
+  const token = tokenOf(intent);
+  const { taskEvents, tasks, workerSamples, poison, gaps } = batch.writes(retentionOf, versionOf(intent));
   const insert = (rows: ClusterRows, into: Insert): Promise<void> =>
     insertRows(rows, { from: 0, to: rows.count }, token, into, options);
   await Promise.all([
@@ -46,7 +51,8 @@ export async function insertBatch(
     insert(asRows(poison), (lines, part) => insertPoison(store, { lines, token: part, signal })),
     insert(asRows(gaps), (lines, part) => insertGaps(store, { lines, token: part, signal })),
   ]);
-  if (workers.length > 0) await persist(() => insertWorkers(store, { rows: workers, token, signal }), options);
+  const workerLines = workers.map((row) => `${JSON.stringify(row)}\n`);
+  await insert(asRows(workerLines), (lines, part) => insertWorkers(store, { lines, token: part, signal }));
   return tasks.count;
 }
 
@@ -72,7 +78,11 @@ async function insertRows(
 ): Promise<void> {
   if (from === to) return;
   try {
-    await persist(() => insert(rows.slice(from, to), token), options);
+    const tryOnce = async (): Promise<void> => {
+      await options.mayWrite?.();
+      await insert(rows.slice(from, to), token);
+    };
+    await persist(tryOnce, options);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     if (to - from === 1) return bury(rows, from, token, error, options);
@@ -106,12 +116,25 @@ async function bury(
   await persist(() => insertPoison(store, { rows: [row], token: `${token}!`, signal }), options);
 }
 
+/** A refusal that may be of the rows or not is taken to be of the rows after this time. */
+const PATIENCE_MS = 60_000;
+
 /** Tries until it is done, unless the store refuses for good. */
 function persist(work: () => Promise<void>, { signal, onRetry }: InsertOptions): Promise<void> {
-  return retry(work, { signal, onRetry, retryable: (error) => !isRefusal(error), maxWaitMs: 5_000 });
+  const patientUntil = performance.now() + PATIENCE_MS;
+  const retryable = (error: unknown): boolean => {
+    if (!isRefusal(error)) return !isTakenOver(error);
+    return !error.isOfRows && performance.now() < patientUntil;
+  };
+  return retry(work, { signal, onRetry, retryable, maxWaitMs: 5_000 });
 }
 
-/** Whether the rows themselves are the trouble. A store that is down, denied or not migrated is waited for instead. */
+const isTakenOver = (error: unknown): boolean => error instanceof BusError && error.code === 'BUS_CONFLICT';
+
+/**
+ * Whether the rows themselves are the trouble, or may be. A store that is down, denied or not migrated is waited for instead:
+ * rows that are halved bear other tokens, so that a half which is stored would be stored again by a batch that is whole.
+ */
 function isRefusal(error: unknown): error is StoreError {
-  return error instanceof StoreError && (error.code === 'STORE_REJECTED' || error.code === 'STORE_BATCH_TOO_LARGE');
+  return error instanceof StoreError && (error.code === 'STORE_REJECTED' || error.isOfRows);
 }

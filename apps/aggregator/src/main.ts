@@ -19,7 +19,7 @@ import { AggregatorFlow } from './flow.ts';
 import { measureLossOverTime } from './loss.ts';
 import { createTelemetry } from './telemetry.ts';
 import { Term } from './term.ts';
-import type { Intent } from './writer.ts';
+import type { Intent } from './intent.ts';
 
 /** What is being written is finished after a stop, unless the store takes longer than this. */
 const FINISH_MS = 5_000;
@@ -72,8 +72,13 @@ await runService('aggregator', config, async ({ config, log, version, metrics, s
     for await (const change of buckets.clusters.watch(signal)) {
       if (change.kind === 'put') rules.set(change.key, change.value);
     }
+    signal.throwIfAborted();
+    throw new Error('the watch of clusters ended by itself');
   };
-  void retry(followClusters, { signal, onRetry }).catch(() => undefined);
+  // the rules that are known serve meanwhile
+  const onUnfollowed = (error: unknown, waitMs: number): void =>
+    log.warn({ error: describeError(error), waitMs }, 'the rules of clusters cannot be followed now');
+  void retry(followClusters, { signal, onRetry: onUnfollowed }).catch(() => undefined);
 
   missing = null;
   // one replica migrates, the others wait for it
@@ -123,10 +128,11 @@ await runService('aggregator', config, async ({ config, log, version, metrics, s
   // a member until everything is written: the others take a replica that is none for dead
   await using members = await joinMembers(bus, 'aggregator', id, finish.signal);
   let number = 0;
-  const beginTerm = (): Promise<void> =>
-    Term.run({
+  const beginTerm = async (): Promise<void> => {
+    // the term before may have ended because somebody removed it
+    await bus.events.ensure();
+    await Term.run({
       bus,
-      leases: buckets.leases,
       intents: buckets.intents,
       table: new PartitionTable(buckets.partitions),
       members,
@@ -143,6 +149,7 @@ await runService('aggregator', config, async ({ config, log, version, metrics, s
       stop: signal,
       signal: finish.signal,
     });
+  };
   await retry(beginTerm, { signal, onRetry: telemetry.termFailed, maxWaitMs: 2_000 }).catch((error: unknown) => {
     // what was cut short the others write again
     if (!signal.aborted) throw error;

@@ -35,9 +35,25 @@ export class PartitionTable {
     return (await this.#bucket.get(KEY))?.value ?? null;
   }
 
-  /** Begins with a stream: every partition is free, and written up to `done`. */
-  async begin(stream: string, done: number): Promise<void> {
-    await this.#bucket.put(KEY, { stream, places: Array.from({ length: PARTITIONS }, () => ({ writer: null, done })) });
+  /**
+   * Begins anew where the table is missing or tells of another stream: every partition is free, and nothing of it written.
+   * @param streamNow asked behind each look at the table, so that who is slow does not begin with a stream of the past
+   * @returns the stream, and whether it took the place of another
+   */
+  async begin(streamNow: () => Promise<string>): Promise<{ readonly stream: string; readonly replaced: boolean }> {
+    const places = Array.from({ length: PARTITIONS }, () => ({ writer: null, done: 0 }));
+    for (;;) {
+      const entry = await this.#bucket.get(KEY);
+      const stream = await streamNow();
+      if (entry?.value.stream === stream) return { stream, replaced: false };
+      try {
+        if (entry === null) await this.#bucket.create(KEY, { stream, places });
+        else await this.#bucket.update(KEY, { stream, places }, entry.revision);
+        return { stream, replaced: entry !== null };
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
   }
 
   /** @returns those of `wanted` that were free and are `writer`'s now, with the position up to which each is written. */
@@ -73,8 +89,10 @@ export class PartitionTable {
         await this.#bucket.update(KEY, { ...entry.value, places }, entry.revision);
         return places;
       } catch (error) {
-        if (!(error instanceof BusError) || error.code !== 'BUS_CONFLICT') throw error;
+        if (!isConflict(error)) throw error;
       }
     }
   }
 }
+
+const isConflict = (error: unknown): boolean => error instanceof BusError && error.code === 'BUS_CONFLICT';

@@ -19,9 +19,12 @@ import { WorkerMemory } from './worker-memory.ts';
 const RECENT_IDS = 1 << 20;
 /** What is read back at the start. */
 const RELOAD_SECONDS = 600;
-const RELOAD_IDS = 500_000;
+const RELOAD_IDS = RECENT_IDS;
+/** No event of a task was collected earlier than this before the first that was heard of it. */
+const COLLECTORS_DIFFER_SECONDS = 86_400;
 const OPEN_TASKS_SECONDS = 7 * 86_400;
-const OPEN_TASKS = 200_000;
+/** Of each kind. */
+const OPEN_TASKS = 500_000;
 
 /** The partition whose owner also writes workers, gaps and poison. */
 const ASIDE_PARTITION = 0;
@@ -38,8 +41,12 @@ export interface PastOptions {
 export function openPast(options: PastOptions): Past {
   const { store, signal } = options;
   return {
-    events: (cluster, ids) =>
-      inSlices(ids, (taskIds) => persist(options, () => taskEventsByIds(store, { cluster, taskIds, signal }))),
+    events: (cluster, keys) =>
+      inSlices(keys, (slice) => {
+        const taskIds = slice.map(({ task_id }) => task_id);
+        const since = Math.min(...slice.map(({ first_seen_at }) => first_seen_at)) - COLLECTORS_DIFFER_SECONDS;
+        return persist(options, () => taskEventsByIds(store, { cluster, taskIds, since, signal }));
+      }),
     keys: (cluster, ids) =>
       inSlices(ids, (taskIds) => persist(options, () => taskKeysByIds(store, { cluster, taskIds, signal }))),
   };
@@ -86,9 +93,9 @@ function persist<T>({ signal, onRetry }: PastOptions, work: () => Promise<T>): P
   });
 }
 
-async function inSlices<T>(
-  ids: readonly string[],
-  ask: (slice: readonly string[]) => Promise<readonly T[]>,
+async function inSlices<Each, T>(
+  ids: readonly Each[],
+  ask: (slice: readonly Each[]) => Promise<readonly T[]>,
 ): Promise<T[]> {
   const answers: T[] = [];
   for (let start = 0; start < ids.length; start += MAX_IDS) {

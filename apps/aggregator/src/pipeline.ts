@@ -61,6 +61,8 @@ export class Pipeline {
   #batchBegan = performance.now();
   #resolving: Promise<void> = Promise.resolve();
   #writing: Promise<void> = Promise.resolve();
+  /** Whether a tick's flush waits for the store: one is enough, however long that takes. */
+  #flushWaits = false;
   #lastLive = 0;
   #unwatchedUntil = 0;
   #lastForgot = 0;
@@ -119,7 +121,7 @@ export class Pipeline {
     if (this.#seen > 0 && seq > this.#seen + 1) telemetry.missed(seq - this.#seen - 1);
     if (seq > (this.#options.positions.get(partition) ?? Infinity)) {
       if (this.#batch.full) await this.#flush();
-      await this.#resolving;
+      await this.#resolved();
       if (this.#batch.empty) this.#batchBegan = performance.now();
       this.#batch.add(message);
     }
@@ -136,7 +138,18 @@ export class Pipeline {
     const told = this.#batch.empty && this.#begun.empty && this.#begun.to === this.#seen;
     const busyMs = this.#batch.events < BUSY_EVENTS ? BATCH_WAIT_MS : BUSY_WAIT_MS;
     const waitMs = this.#batch.empty ? IDLE_BATCH_MS : busyMs;
-    if (!told && now - this.#batchBegan >= waitMs) await this.#flush();
+    if (!told && !this.#flushWaits && now - this.#batchBegan >= waitMs) {
+      this.#flushWaits = true;
+      await this.#flush().finally(() => (this.#flushWaits = false));
+    }
+  }
+
+  /** Returns when nothing is looked up: a flush may have begun to, while it waited for the one before. */
+  async #resolved(): Promise<void> {
+    for (let resolving: Promise<void> | null = null; resolving !== this.#resolving;) {
+      resolving = this.#resolving;
+      await resolving;
+    }
   }
 
   /** Hands the gathered batch to the writer as soon as the one before it is written. */

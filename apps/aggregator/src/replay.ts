@@ -1,18 +1,9 @@
 import type { Bus } from '@meadow/bus';
-import { Batch, Output, type Memory, type WasDropped } from './batch.ts';
+import { Batch, Output, type Memory } from './batch.ts';
 import { insertBatch, type InsertOptions } from './inserts.ts';
+import type { Intent } from './intent.ts';
 import { openPast, recallWorkers } from './past.ts';
 import { RecentIds } from './recent-ids.ts';
-
-/** A batch that may have been cut short. */
-export interface Unfinished {
-  /** By partition: up to where it was in the store before the batch. */
-  readonly done: ReadonlyMap<number, number>;
-  readonly to: number;
-  readonly wasDropped: WasDropped;
-  /** As it was written with the first time. */
-  readonly token: string;
-}
 
 /** Reading what is in the stream already takes no longer. */
 const READ_DEADLINE_MS = 60_000;
@@ -21,19 +12,18 @@ const READ_DEADLINE_MS = 60_000;
  * Writes a batch again: the same events, of the same messages, with the same token. The rows may differ in form, since this
  * process asks the store for what the first one had in memory; the store knows the batch by its token alone.
  */
-export async function replay(
-  bus: Bus,
-  { done, to, wasDropped, token }: Unfinished,
-  options: InsertOptions,
-): Promise<void> {
+export async function replay(bus: Bus, intent: Intent, options: InsertOptions): Promise<void> {
   const { signal } = options;
+  const { to } = intent;
+  const done = new Map(Object.entries(intent.done).map(([partition, from]) => [Number(partition), from]));
+  const dropped = new Set(intent.dropped);
   const { firstSeq, lastSeq } = await bus.events.state();
   const from = Math.min(...done.values()) + 1;
   const last = Math.min(to, lastSeq);
   if (last < Math.max(from, firstSeq)) return;
   const workers = await recallWorkers(new Set(done.keys()), options);
   const memory: Memory = { tasks: new Map(), workers, recent: new RecentIds(2), output: new Output() };
-  const batch = new Batch(1, memory, wasDropped);
+  const batch = new Batch(1, memory, (place) => dropped.has(place));
   const deadline = AbortSignal.timeout(READ_DEADLINE_MS);
   for await (const message of bus.events.read(from, AbortSignal.any([signal, deadline]))) {
     if (message.seq > to) break;
@@ -43,5 +33,5 @@ export async function replay(
   signal.throwIfAborted();
   deadline.throwIfAborted();
   await batch.resolve(openPast(options));
-  await insertBatch(batch, workers.takeWrites(), token, options);
+  await insertBatch(batch, workers.takeWrites(), intent, options);
 }

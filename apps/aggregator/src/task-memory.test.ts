@@ -71,6 +71,18 @@ test('what the open batch touched is not given up, however much it is', () => {
   expect(memory.bytes).toBeLessThanOrEqual(1_000);
 });
 
+test('an open task that was given up is known for longer than those that end meanwhile', () => {
+  const memory = new TaskMemory({ maxBytes: 0 });
+  memory.hold('queued', [], 0, 1);
+  memory.shrink(2);
+  for (let index = 0; index < 1_700_000; index++) {
+    memory.hold(`task-${index}`, [], 0, 1).ended = true;
+    memory.shrink(2);
+  }
+  expect(memory.mayBeStored('task-0')).toBe(false);
+  expect(memory.mayBeStored('queued')).toBe(true);
+});
+
 test('the filter of given-up ids is rarely wrong', () => {
   const memory = new TaskMemory();
   for (let index = 0; index < 500_000; index++) memory.noteStored(crypto.randomUUID());

@@ -36,6 +36,8 @@ export class Known {
   waitSeconds: number | null = null;
   /** Whether nothing more was expected of it then. */
   final = false;
+  /** Whether it told its end itself: one that was given up for lost may go on. */
+  ended = false;
 
   constructor(id: string, past: readonly TaskFact[], firstSeenAt: number, batch: number) {
     this.id = id;
@@ -59,6 +61,7 @@ export class Known {
     this.exceptionType = task.exceptionType ?? '';
     this.waitSeconds = task.waitSeconds;
     this.final = isFinal(task);
+    this.ended = this.final && task.endSource !== 'derived';
     return task;
   }
 
@@ -96,13 +99,15 @@ export const TASK_MEMORY_BYTES = 32_000_000;
 
 /**
  * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first (`release`): most of what is held is open.
- * What is given up is remembered in a filter, so that an unknown id tells whether the store may hold its past (look it up)
+ * What is given up is remembered in filters, so that an unknown id tells whether the store may hold its past (look it up)
  * or the task is new (do not).
  */
 export class TaskMemory {
   readonly #known = new Map<string, Known>();
   readonly #maxBytes: number;
-  readonly #givenUp = new IdFilter();
+  /** What was given up while more was expected of it. Apart from those that ended, which would push it out within minutes. */
+  readonly #open = new IdFilter();
+  readonly #ended = new IdFilter();
   #bytes = 0;
 
   constructor(options: TaskMemoryOptions = {}) {
@@ -121,14 +126,14 @@ export class TaskMemory {
     return this.#known.get(id);
   }
 
-  /** Whether the store may know more of this id than memory does. Never wrong when it says no; wrong in 1 % of yes. */
+  /** Whether the store may know more of this id than memory does. Never wrong when it says no; wrong in 2 % of yes. */
   mayBeStored(id: string): boolean {
-    return this.#givenUp.has(id);
+    return this.#open.has(id) || this.#ended.has(id);
   }
 
   /** Notes that the store knows of this id: it was written before this process began. */
   noteStored(id: string): void {
-    this.#givenUp.add(id);
+    this.#open.add(id);
   }
 
   /** Starts to hold a task: a new one, or one with the past that the store gave back. */
@@ -175,7 +180,7 @@ export class TaskMemory {
   #giveUp(known: Known): void {
     this.#known.delete(known.id);
     this.#bytes -= known.size;
-    this.#givenUp.add(known.id);
+    (known.ended ? this.#ended : this.#open).add(known.id);
   }
 }
 

@@ -1,16 +1,16 @@
-import { assign, BusError, withLease, type Bucket, type Bus, type LeaseRecord, type Membership } from '@meadow/bus';
+import { assign, BusError, type Bucket, type Bus, type Membership } from '@meadow/bus';
 import { PARTITIONS } from '@meadow/contract';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { InsertOptions } from './inserts.ts';
 import type { PartitionTable, Places } from './partition-table.ts';
 import { Pipeline } from './pipeline.ts';
-import { beginPartitions, partitionsOf, recoverWriter, tidy } from './recovery.ts';
+import { partitionsOf, recoverWriter, tidy } from './recovery.ts';
 import type { Telemetry } from './telemetry.ts';
-import { Writer, type Intent } from './writer.ts';
+import type { Intent } from './intent.ts';
+import { Writer } from './writer.ts';
 
 export interface TermOptions {
   readonly bus: Bus;
-  readonly leases: Bucket<LeaseRecord>;
   readonly intents: Bucket<Intent>;
   readonly table: PartitionTable;
   readonly members: Membership;
@@ -30,8 +30,8 @@ const LOOK_INTERVAL_MS = 250;
 /** Partitions that become free one after the other are taken together, if they do so within this time. */
 const GATHER_MS = 1_500;
 const TIDY_INTERVAL_MS = 10_000;
-/** An older release, which knows no partitions, writes under the lease of this name. */
-const PREPARING_LEASE = 'aggregator';
+/** How often the stream is looked at, which NATS may have lost and somebody made anew. */
+const STREAM_INTERVAL_MS = 2_000;
 const NAMES = Array.from({ length: PARTITIONS }, (_, partition) => String(partition));
 
 /**
@@ -47,8 +47,10 @@ export class Term {
   readonly #id: string;
   readonly #over = new AbortController();
   readonly #signal: AbortSignal;
+  #stream = '';
   #freeSince: number | null = null;
   #lastTidy = performance.now();
+  #lastLook = performance.now();
 
   private constructor(options: TermOptions) {
     this.#options = options;
@@ -68,8 +70,10 @@ export class Term {
 
   async #run(): Promise<void> {
     const { bus, intents, inserts, table, stop, telemetry } = this.#options;
-    const { createdAt: stream, lastSeq } = await bus.events.state();
-    await this.#prepare(stream);
+    const { stream, replaced } = await table.begin(async () => (await bus.events.state()).createdAt);
+    this.#stream = stream;
+    if (replaced) telemetry.streamReplaced();
+    const { lastSeq } = await bus.events.state();
     const writer = await Writer.open(intents, this.#id, stream, { ...inserts, signal: this.#signal });
     let held: ReadonlyMap<number, number> = new Map();
     while (!stop.aborted) {
@@ -113,6 +117,7 @@ export class Term {
   async #watch(held: ReadonlyMap<number, number>, until: AbortSignal): Promise<void> {
     const { table, telemetry } = this.#options;
     while (!until.aborted) {
+      await this.#checkStream();
       const now = await table.read().catch(() => null);
       if (now !== null) {
         const lost = [...held.keys()].filter((partition) => now.places[partition]?.writer !== this.#id);
@@ -124,6 +129,18 @@ export class Term {
         });
       }
       await delay(LOOK_INTERVAL_MS, undefined, { signal: until }).catch(() => undefined);
+    }
+  }
+
+  /** @throws when the stream is gone or another than the term began with: a new term begins with that */
+  async #checkStream(): Promise<void> {
+    if (performance.now() - this.#lastLook < STREAM_INTERVAL_MS) return;
+    this.#lastLook = performance.now();
+    try {
+      const { createdAt } = await this.#options.bus.events.state();
+      if (createdAt !== this.#stream) throw new BusError('BUS_CONFLICT', `the stream of ${this.#stream} is gone`);
+    } catch (error) {
+      if (!(error instanceof BusError && error.code === 'BUS_UNAVAILABLE')) throw error;
     }
   }
 
@@ -166,15 +183,6 @@ export class Term {
     const { members, member } = this.#options;
     const of = memberOf(writer);
     return of === member ? writer === this.#id : members.current.some(({ id }) => id === of);
-  }
-
-  async #prepare(stream: string): Promise<void> {
-    const { bus, intents, inserts, leases, member, table, telemetry } = this.#options;
-    if ((await table.read())?.stream === stream) return;
-    await withLease(leases, PREPARING_LEASE, member, this.#signal, async (signal) => {
-      const replaced = await beginPartitions(stream, { bus, table, intents, inserts: { ...inserts, signal } });
-      if (replaced) telemetry.streamReplaced();
-    });
   }
 }
 

@@ -1,27 +1,14 @@
-import type { Bucket } from '@meadow/bus';
+import { BusError, type Bucket } from '@meadow/bus';
 import type { WorkerWriteRow } from '@meadow/store';
 import type { Batch } from './batch.ts';
 import { insertBatch, type InsertOptions } from './inserts.ts';
+import type { Intent } from './intent.ts';
 
 /**
- * The batch that a writer is writing, in NATS before the first row of it is in the store. It holds each partition's
- * messages behind the position in `done`, up to `to`. The next one says that it is whole.
+ * So long after a batch was begun its token is known for sure. Later the machine may have stood still for hours, and others
+ * have written more than the store remembers tokens of. By the wall clock, which goes on meanwhile.
  */
-export interface Intent {
-  /** The stream's birth: positions of another stream mean nothing. */
-  readonly stream: string;
-  readonly to: number;
-  /** By partition: up to where it was in the store before this batch. */
-  readonly done: Readonly<Record<string, number>>;
-  /** Which of its events were dropped as repeats, counted from 0. */
-  readonly dropped: readonly number[];
-}
-
-/** Means one batch and no other: no two batches hold the same partition from the same position on. */
-export const tokenOf = ({ stream, done, to }: Intent): string =>
-  `${stream}/${Object.entries(done)
-    .map(([partition, from]) => `${partition}:${from}`)
-    .join(',')}-${to}`;
+const SURE_MS = 30_000;
 
 /**
  * Writes batches exactly once. Order: intent → rows, each insert with the batch's token → the next intent. After a crash
@@ -65,7 +52,14 @@ export class Writer {
   ): Promise<number> {
     const intent: Intent = { stream: this.#stream, to, done: Object.fromEntries(done), dropped: batch.dropped };
     this.#revision = await this.#intents.update(this.#id, intent, this.#revision);
-    return insertBatch(batch, workers, tokenOf(intent), this.#options);
+    const begun = Date.now();
+    const mayWrite = async (): Promise<void> => {
+      if (Math.abs(Date.now() - begun) < SURE_MS) return;
+      const entry = await this.#intents.get(this.#id);
+      if (entry?.revision !== this.#revision)
+        throw new BusError('BUS_CONFLICT', `writer ${this.#id} was taken for dead`);
+    };
+    return insertBatch(batch, workers, intent, { ...this.#options, mayWrite });
   }
 
   /** Takes the record away. What was written last is whole, and its partitions are released. */

@@ -2,7 +2,7 @@ import { BUCKETS } from '@meadow/contract';
 import { waitFor } from '@meadow/testkit';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Intent } from '../src/writer.ts';
+import type { Intent } from '../src/intent.ts';
 import { exactly, life, lives, openRig, type Rig } from './rig.ts';
 
 let rig: Rig;
@@ -64,6 +64,17 @@ test('counts are exact though ClickHouse and NATS are killed in between', async 
   }
   await rig.expectExactly('outage', tasks);
 }, 120_000);
+
+test('what the store refuses for another reason than the rows is written when that is mended, and not kept aside', async () => {
+  await using running = await rig.aggregator();
+  await rig.publish('refused', lives('refused', 0, 10));
+  await rig.expectExactly('refused', 10);
+  await rig.store.command({ query: 'ALTER TABLE task_events ADD CONSTRAINT never CHECK 0' });
+  await rig.publish('refused', lives('refused', 10, 10));
+  await waitFor(() => running.log().includes('VIOLATED_CONSTRAINT'), { what: 'a refusal', deadlineMs: 10_000 });
+  await rig.store.command({ query: 'ALTER TABLE task_events DROP CONSTRAINT never' });
+  await rig.expectExactly('refused', 20);
+}, 60_000);
 
 test('what two collectors heard counts once, also across a restart', async () => {
   const tasks = 1_000;

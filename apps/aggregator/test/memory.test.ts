@@ -44,7 +44,7 @@ test('memory stays as it is, however many tasks were ever seen', { timeout: 300_
       const batch = new Batch(++number, memory);
       while (batch.events < EVENTS) batch.add(message(++seq, 1_800_000_000 + number));
       await batch.resolve({ events: async () => [], keys: async () => [] });
-      expect(batch.writes(() => retention).taskEvents.count).toBe(batch.events);
+      expect(batch.writes(() => retention, number).taskEvents.count).toBe(batch.events);
       batch.takeLive(500);
       batch.settle();
     }

@@ -60,10 +60,14 @@ export class ClusterDoctor implements Doctor {
 
   async #traffic(cluster: string): Promise<readonly Finding[]> {
     const { questions } = this.#options;
-    const [lines, { counts }] = await Promise.all([
-      questions.workers({ cluster }),
-      questions.overview({ cluster, range: '1h' }),
-    ]);
+    const asked = Promise.all([questions.workers({ cluster }), questions.overview({ cluster, range: '1h' })]);
+    const heard = await asked.catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+    // what the broker was found to be is told all the same
+    if (typeof heard === 'string') {
+      const remedy = 'see the system page for what is wrong with the store';
+      return [{ check: 'traffic', title: 'What was heard can be looked up', verdict: 'unknown', says: heard, remedy }];
+    }
+    const [lines, { counts }] = heard;
     const alive = lines.filter(({ state }) => state === 'online' || state === 'quiet');
     return judgeTraffic({
       seconds: SPAN_SECONDS,

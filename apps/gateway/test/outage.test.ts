@@ -50,6 +50,15 @@ test('a store that is down is told at once, by its code and on /readyz', async (
   }, { what: 'not ready' }); // prettier-ignore
   expect([ready.status, await ready.text()]).toEqual([503, 'ClickHouse does not answer (ping)\n']);
   expect((await client.system.status.query()).bus.ok).toBe(true);
+  // what can be found out without the store is told all the same
+  const checks = (await client.clusters.doctor.query({ cluster: 'prod' })).map(({ check, verdict }) => [
+    check,
+    verdict,
+  ]);
+  expect(checks).toEqual([
+    ['collector', 'fail'],
+    ['traffic', 'unknown'],
+  ]);
   await meadow.clickhouse.restart();
   await waitFor(() => client.workers.list.query({}), { what: 'an answer after the restart' });
   await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { what: 'ready again' });

@@ -35,6 +35,14 @@ test('a store that is behind is a delay, told with the hop that holds events up'
   expect(ingestState(unexplained).problems).toHaveLength(1);
 });
 
+test('one aggregator that stands still is a delay, however far the others are', () => {
+  const stuck = facts({ stream: { ...stream, oldestAt: NOW - 300 } });
+  expect(ingestState(stuck)).toMatchObject({
+    delayedSeconds: 300,
+    problems: [{ at: 'nats-aggregator', tone: 'warn' }],
+  });
+});
+
 test('a part that is away is told once, with what happens to events meanwhile', () => {
   const hop = { hop: 'aggregator-store', cluster: '', lag_seconds: 80, waiting: null } as const;
   const { problems } = ingestState(facts({ store: 'ClickHouse does not answer (ping)', services: [service({ hops: [hop] })] })); // prettier-ignore

@@ -17,6 +17,8 @@ export interface IngestFacts {
 
 /** What is stored may be this much behind what was heard, before anybody is told. */
 const DELAY_SECONDS = 10;
+/** What is stored leaves the stream within half of this. */
+const FREED_SECONDS = 60;
 const GRACE_SECONDS = 20;
 const NEARLY_FULL = 0.8;
 const FULL = 0.995;
@@ -105,7 +107,10 @@ function hopProblems({ services, store }: IngestFacts): IngestProblem[] {
   return [...slow].map((hop) => ({ at: hop, tone: 'warn', ...SLOW[hop] }));
 }
 
-function delayOf({ now, services, lastEventAt }: IngestFacts): number | null {
+function delayOf({ now, services, stream, lastEventAt }: IngestFacts): number | null {
+  // what one aggregator has yet to store stays in the stream, however far the others are
+  const oldestAt = stream?.oldestAt ?? now;
+  if (now - oldestAt > FREED_SECONDS) return now - oldestAt;
   const stored = services.flatMap((service) => service.stored_until ?? []);
   if (lastEventAt === null || stored.length === 0) return null;
   const storedUntil = Math.max(...stored);

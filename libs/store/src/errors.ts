@@ -36,6 +36,8 @@ export class StoreError extends Error {
   readonly retryable: boolean;
   /** What was being done, e.g. `insert task_events`. */
   readonly operation: string;
+  /** Whether the rows of an insert are known to be the trouble: however often they are written, they are refused. */
+  readonly isOfRows: boolean;
   /** ClickHouse's own error number, e.g. '241'; null when it did not answer. */
   readonly clickhouseCode: string | null;
 
@@ -49,8 +51,16 @@ export class StoreError extends Error {
     this.retryable = RETRYABLE.includes(code);
     this.operation = facts.operation;
     this.clickhouseCode = facts.clickhouseCode ?? null;
+    this.isOfRows = code === 'STORE_BATCH_TOO_LARGE' || ROW_ERRORS.has(this.clickhouseCode ?? '');
   }
 }
+
+/** What ClickHouse says of values that it cannot read or keep: `CANNOT_PARSE_…`, `INCORRECT_DATA` and their like. */
+const ROW_ERRORS = new Set(
+  [6, 25, 26, 27, 32, 33, 38, 41, 43, 53, 69, 70, 72, 117, 128, 130, 131, 321, 349, 407, 441, 467, 675, 676].map(
+    String,
+  ),
+);
 
 /**
  * ClickHouse's error numbers that are not simply a refusal. They are stable: new ones are only ever added.

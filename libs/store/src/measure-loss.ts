@@ -37,7 +37,8 @@ const SILENT_SECONDS = 600;
  * cluster that has any worker to compare. Everything collected before `to` has to be stored already.
  *
  * Both are of one clock, the worker's: between two heartbeats of a process lie as many `task-started` events as its
- * `processed` grew. A process whose counter fell (a restart under the same pid) is left out of that window.
+ * `processed` grew. Of a process whose counter fell (a restart under the same pid) what it
+ * counted is told as unmeasured.
  * @throws StoreError
  */
 export async function measureLoss(store: Store, input: TimeRange, options: AskOptions = {}): Promise<LossRow[]> {
@@ -55,8 +56,9 @@ export async function measureLoss(store: Store, input: TimeRange, options: AskOp
            AND w.collected_at < toDateTime64({to:Float64}, 6, 'UTC') AND w.processed IS NOT NULL AND w.pid IS NOT NULL
        ),
        before AS (
-         SELECT w.cluster AS cluster, w.worker AS worker, assumeNotNull(w.pid) AS pid, max(w.timestamp) AS at,
-                argMax(assumeNotNull(w.processed), w.timestamp) AS processed
+         SELECT w.cluster AS cluster, w.worker AS worker, assumeNotNull(w.pid) AS pid,
+                -- a worker's clock may have been set back since
+                argMax(w.timestamp, w.collected_at) AS at, argMax(assumeNotNull(w.processed), w.collected_at) AS processed
          FROM ${db}.worker_samples AS w
          WHERE w.collected_at >= toDateTime64({from:Float64} - {lookBack:UInt32}, 6, 'UTC')
            AND w.collected_at < toDateTime64({from:Float64}, 6, 'UTC')
@@ -67,7 +69,8 @@ export async function measureLoss(store: Store, input: TimeRange, options: AskOp
        runs AS (
          SELECT s.cluster AS cluster, s.worker AS worker, s.pid AS pid, min(s.at) AS from_at, max(s.at) AS to_at,
                 arrayMap(sample -> sample.2, arraySort(groupArray((s.at, toInt64(s.processed))))) AS counts,
-                arrayMin(arrayDifference(counts)) AS least_step, counts[-1] - counts[1] AS started
+                arrayDifference(counts) AS steps, arrayMin(steps) AS least_step,
+                arraySum(arrayFilter(step -> step > 0, steps)) AS started
          FROM (SELECT * FROM recent UNION ALL SELECT * FROM before) AS s
          WHERE (s.cluster, s.worker, s.pid) IN (SELECT cluster, worker, pid FROM recent)
          GROUP BY cluster, worker, pid
@@ -79,11 +82,14 @@ export async function measureLoss(store: Store, input: TimeRange, options: AskOp
          INNER JOIN runs AS r ON e.cluster = r.cluster AND e.worker = r.worker AND e.pid = r.pid
          WHERE e.collected_at >= toDateTime64({from:Float64} - {lookBack:UInt32} - {silent:UInt32}, 6, 'UTC')
            AND e.timestamp > r.from_at - toIntervalSecond({silent:UInt32}) AND e.timestamp <= r.to_at
+           -- says nothing new, but lets the table's key leave out most of it
+           AND e.timestamp > (SELECT min(from_at) FROM runs) - toIntervalSecond({silent:UInt32})
+           AND (e.cluster, e.worker) IN (SELECT cluster, worker FROM recent)
          GROUP BY cluster, worker, pid
        )
      SELECT m.cluster AS cluster, countIf(m.measured) AS workers,
-            greatest(sumIf(m.started, m.measured), 0) AS expected, sumIf(m.heard, m.measured) AS heard,
-            sumIf(greatest(m.started, 0), NOT m.measured) AS unmeasured
+            sumIf(m.started, m.measured) AS expected, sumIf(m.heard, m.measured) AS heard,
+            sumIf(m.started, NOT m.measured) AS unmeasured
      FROM (
        SELECT r.cluster AS cluster, r.started AS started, t.heard AS heard,
               r.least_step >= 0 AND (t.cluster != '' OR r.started = 0) AS measured

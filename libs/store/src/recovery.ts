@@ -18,10 +18,14 @@ const IDS_PER_STATEMENT = 2_500;
 /** Each becomes 2 hex digits, or up to 6 outside ASCII; Celery's uuids have 36. */
 const CHARACTERS_PER_STATEMENT = 100_000;
 
-/** Every stored event of these tasks, each task's in order of timestamp; at most 10,000 ids. @throws StoreError */
+/**
+ * Every stored event of these tasks, each task's in order of timestamp; at most 10,000 ids.
+ * @param input.since only those collected from then on, Unix seconds; ids lie anywhere, so that without it much is read
+ * @throws StoreError
+ */
 export async function taskEventsByIds(
   store: Store,
-  input: RecoveryOptions & { readonly cluster: string; readonly taskIds: readonly string[] },
+  input: RecoveryOptions & { readonly cluster: string; readonly taskIds: readonly string[]; readonly since?: number },
 ): Promise<StoredTaskEvent[]> {
   return byIds<StoredTaskEvent>(
     store,
@@ -31,6 +35,7 @@ export async function taskEventsByIds(
       SELECT ${eventColumns}
       FROM ${store.database}.task_events AS e
       WHERE e.cluster = {cluster:String} AND e.task_id IN (${ids})
+        AND e.collected_at >= toDateTime64({since:Float64}, 6, 'UTC')
       ORDER BY e.task_id, e.timestamp, e.clock, e.event_id
       -- a repeated event has the same id, so it is told once
       LIMIT 1 BY e.task_id, e.timestamp, e.event_id`,
@@ -97,9 +102,23 @@ export async function recentEventIds(
 /** How long after its last event a final task may still be heard of. */
 const LINGERS_SECONDS = 600;
 
+/** Of which tasks more may be heard; no task is of two kinds, though versions of it may be. */
+const OPEN_KINDS = [
+  // the one that waits for longest is received next
+  ['NOT t.is_final', 't.first_seen_at'],
+  // redelivery undoes it
+  [`t.is_final AND t.state = 'LOST'`, 't.first_seen_at DESC'],
+  // events may come in another order
+  [
+    `t.is_final AND t.state != 'LOST' AND t.updated_at > now64(6) - toIntervalSecond({lingers:UInt32})`,
+    't.updated_at DESC',
+  ],
+] as const;
+
 /**
- * Tasks first seen in the last seconds of which more may be heard, at most `limit`: first those that are not final, then
- * those that became so a moment ago, since events may come in another order, or are LOST, which redelivery undoes; of each the newest first. @throws StoreError
+ * Tasks first seen in the last seconds of which more may be heard: those that are not final, the oldest first; those that
+ * are lost; those that became final a moment ago; of each at most `limit`. Versions of rows are read, without FINAL, so
+ * that some may have ended since: who asks looks up what he hears of. @throws StoreError
  */
 export async function openTaskIds(
   store: Store,
@@ -108,20 +127,26 @@ export async function openTaskIds(
     readonly limit: number;
     readonly cluster?: string | undefined;
   },
-): Promise<StoredTaskKey[]> {
-  return store.query<StoredTaskKey>(
-    'open task ids',
-    `SELECT ${KEY_COLUMNS}
-     FROM ${store.database}.tasks_raw AS t FINAL
-     WHERE toStartOfHour(t.first_seen_at) >= toStartOfHour(now() - toIntervalSecond({since:UInt32}))
-       AND t.first_seen_at > now64(6) - toIntervalSecond({since:UInt32})
-       AND ({cluster:String} = '' OR t.cluster = {cluster:String})
-       AND (NOT t.is_final OR t.state = 'LOST' OR t.updated_at > now64(6) - toIntervalSecond({lingers:UInt32}))
-     ORDER BY t.is_final, t.first_seen_at DESC
-     LIMIT {limit:UInt32}`,
-    { since: input.sinceSeconds, lingers: LINGERS_SECONDS, limit: input.limit, cluster: input.cluster ?? '' },
-    { timeoutMs: 30_000, ...input },
-  );
+): Promise<Pick<StoredTaskKey, 'cluster' | 'task_id'>[]> {
+  const tasks: Pick<StoredTaskKey, 'cluster' | 'task_id'>[] = [];
+  for (const [condition, order] of OPEN_KINDS) {
+    const rows = await store.query<Pick<StoredTaskKey, 'cluster' | 'task_id'>>(
+      'open task ids',
+      `SELECT t.cluster AS cluster, t.task_id AS task_id
+       FROM ${store.database}.tasks_raw AS t
+       WHERE toStartOfHour(t.first_seen_at) >= toStartOfHour(now() - toIntervalSecond({since:UInt32}))
+         AND t.first_seen_at > now64(6) - toIntervalSecond({since:UInt32})
+         AND ({cluster:String} = '' OR t.cluster = {cluster:String})
+         AND ${condition}
+       ORDER BY ${order}
+       LIMIT 1 BY t.cluster, t.task_id
+       LIMIT {limit:UInt32}`,
+      { since: input.sinceSeconds, lingers: LINGERS_SECONDS, limit: input.limit, cluster: input.cluster ?? '' },
+      { timeoutMs: 30_000, ...input },
+    );
+    for (const row of rows) tasks.push(row);
+  }
+  return tasks;
 }
 
 /**
@@ -130,7 +155,7 @@ export async function openTaskIds(
  */
 async function byIds<Row>(
   store: Store,
-  input: RecoveryOptions & { readonly cluster: string; readonly taskIds: readonly string[] },
+  input: RecoveryOptions & { readonly cluster: string; readonly taskIds: readonly string[]; readonly since?: number },
   operation: string,
   statement: (ids: string) => string,
 ): Promise<Row[]> {
@@ -143,7 +168,14 @@ async function byIds<Row>(
   for (const ids of chunksOf(input.taskIds)) {
     const hex = ids.map((id) => Buffer.from(id).toString('hex')).join(',');
     const sql = statement(`SELECT unhex(arrayJoin(splitByChar(',', '${hex}')))`);
-    rows.push(...(await store.query<Row>(operation, sql, { cluster: input.cluster }, { timeoutMs: 30_000, ...input })));
+    rows.push(
+      ...(await store.query<Row>(
+        operation,
+        sql,
+        { cluster: input.cluster, since: Math.max(0, input.since ?? 0) },
+        { timeoutMs: 30_000, ...input },
+      )),
+    );
   }
   return rows;
 }

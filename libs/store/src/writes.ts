@@ -51,9 +51,10 @@ export async function insertWorkerSamples(
 /** Writes the newest facts of workers. @throws StoreError */
 export async function insertWorkers(
   store: Store,
-  options: WriteOptions & { readonly rows: readonly WorkerWriteRow[] },
+  options: WriteOptions & ({ readonly rows: readonly WorkerWriteRow[] } | { readonly lines: Lines }),
 ): Promise<void> {
-  await store.insert('workers_in', toLines(options.rows.map((row) => JSON.stringify(row))), options);
+  const lines = 'lines' in options ? options.lines : toLines(options.rows.map((row) => JSON.stringify(row)));
+  await store.insert('workers_in', lines, options);
 }
 
 /** Writes undecodable messages. @throws StoreError */

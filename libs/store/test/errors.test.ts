@@ -35,6 +35,7 @@ test('a line that is not JSON is rejected for good, and nothing of its batch is 
   await expect(insertTaskEvents(store, { lines, token: 'bad' })).rejects.toMatchObject({
     code: 'STORE_REJECTED',
     retryable: false,
+    isOfRows: true,
   });
   expect(await sql(store, 'SELECT count() AS n FROM meadow.task_events')).toEqual([{ n: 0 }]);
 });

@@ -58,7 +58,16 @@ test('a restarted worker begins anew, be its pid another or the same', async () 
   // in a container every worker is process 1
   await heartbeats('celery@b', 1, [[-5, 90], [10, 92], [20, 0], [40, 4]]); // prettier-ignore
   await starts('celery@b', 1, [1, 2, 30, 31, 32, 33]);
-  expect(await measureLoss(store, window)).toMatchObject([{ workers: 2, expected: 5, heard: 5 }]);
+  expect(await measureLoss(store, window)).toMatchObject([{ workers: 2, expected: 5, heard: 5, unmeasured: 6 }]);
+});
+
+test('a worker whose clock was set back goes on to be measured', async () => {
+  const beat = { worker: 'celery@a', pid: 1 };
+  const { task_id: _, ...ahead } = event('worker-heartbeat', '', FROM + 3_000, { ...beat, processed: 90 });
+  await insertWorkerSamples(store, { lines: linesOf([{ ...ahead, collected_at: FROM - 60 }]), token: 'ahead' });
+  await heartbeats('celery@a', 1, [[-5, 100], [10, 102]]); // prettier-ignore
+  await starts('celery@a', 1, [1, 2]);
+  expect(await measureLoss(store, window)).toMatchObject([{ workers: 1, expected: 2, heard: 2, unmeasured: 0 }]);
 });
 
 test('of a worker whose task events are off nothing is claimed', async () => {
