@@ -14,6 +14,11 @@ export function atLeast(value: number, least: number): Figure {
   return { value, budget: `>= ${least}`, met: value >= least };
 }
 
+/** Exactly 0: more stored than sent is as wrong as less. */
+export function none(value: number): Figure {
+  return { value, budget: '0', met: value === 0 };
+}
+
 /** Prints the one line of a bench: its facts, then each figure with its budget, then whether all are met. */
 export function print(bench: string, facts: object, figures: Readonly<Record<string, Figure>>): void {
   const met = Object.values(figures).every((figure) => figure.met);

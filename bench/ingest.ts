@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { atLeast, atMost, mapValues, print, round, type Figure } from './figure.ts';
+import { atLeast, atMost, mapValues, print, round, type Figure, none } from './figure.ts';
 import { flowerCost } from './flower.ts';
 import { startLoad, UNBOUNDED, type Load } from './load.ts';
 import { cpuSeconds } from './processes.ts';
@@ -61,8 +61,8 @@ export async function ingest(args: readonly string[]): Promise<void> {
   const rss = system.rss();
   const perSecond = Math.round(sent.events / seconds);
   const figures: Record<string, Figure> = {
-    lost: atMost(truth.lost, 0),
-    duplicated: atMost(truth.duplicated, 0),
+    lost: none(truth.lost),
+    duplicated: none(truth.duplicated),
     ...(shape === 'tracebacks' || shape === 'heartbeats'
       ? {}
       : {
@@ -97,7 +97,7 @@ async function follow(system: System, load: Load, shape: Shape, began: number): 
   const query =
     shape === 'heartbeats'
       ? 'SELECT max(processed) AS events FROM worker_samples'
-      : 'SELECT count() AS events FROM task_events';
+      : "SELECT count() AS events FROM task_events WHERE NOT startsWith(type, 'meadow-')";
   let finished = false;
   load.finished.then(
     () => (finished = true),
@@ -139,7 +139,7 @@ interface Truth {
 async function tasks(system: System, { byType, tasks: sentTasks }: Sent): Promise<Truth & Record<string, unknown>> {
   const expected = Object.entries(byType).reduce((sum, [type, n]) => (type.startsWith('task-') ? sum + n : sum), 0);
   const stored = await system.one(
-    'SELECT count() AS n, uniqExact(event_id) AS ids, max(length(traceback)) AS traceback FROM task_events',
+    "SELECT count() AS n, uniqExact(event_id) AS ids, max(length(traceback)) AS traceback FROM task_events WHERE NOT startsWith(type, 'meadow-')",
   );
   const rollup =
     'SELECT sum(sent) AS sent, sum(succeeded) AS succeeded, sum(failed) AS failed, sum(retried) AS retried FROM task_rollup';

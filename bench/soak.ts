@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { atMost, mapValues, print, round, type Figure } from './figure.ts';
+import { atMost, mapValues, print, round, type Figure, none } from './figure.ts';
 import { startLoad, UNBOUNDED } from './load.ts';
 import { memoryMb } from './processes.ts';
 import { startSystem, type System } from './system.ts';
@@ -68,8 +68,8 @@ export async function soak(args: readonly string[]): Promise<void> {
   }
   const trends = mapValues(samples, trendOf);
   const figures: Record<string, Figure> = {
-    lost: atMost(expected - stored.ids, 0),
-    duplicated: atMost(stored.n - stored.ids, 0),
+    lost: none(expected - stored.ids),
+    duplicated: none(stored.n - stored.ids),
   };
   for (const [name, trend] of Object.entries(trends)) {
     figures[`${name}_mb_per_hour`] = atMost(trend.mb_per_hour, FLAT_MB_PER_HOUR);
@@ -90,7 +90,10 @@ export async function soak(args: readonly string[]): Promise<void> {
 }
 
 async function counts(system: System): Promise<{ n: number; ids: number }> {
-  const row = await system.one('SELECT count() AS n, uniqExact(event_id) AS ids FROM task_events');
+  const row = await system.one(
+    // what Meadow concludes itself was sent by nobody
+    "SELECT count() AS n, uniqExact(event_id) AS ids FROM task_events WHERE NOT startsWith(type, 'meadow-')",
+  );
   return { n: row['n'] ?? 0, ids: row['ids'] ?? 0 };
 }
 
