@@ -18,6 +18,8 @@ test('the events stream at its bound: collectors hold back and say so, and nothi
   await using brokers = await startBrokers();
   const bounded = ({ nats }: { readonly nats: NatsServer }): Promise<void> => makeStream(nats, 30_000_000);
   await using system = await startSystem({ clusters: brokers.clusters, prepare: bounded });
+  // nothing is promised of what is sent before the first subscription
+  await waitFor(async () => isHearing(system), { what: 'both brokers to be heard', deadlineMs: 20_000 });
   await using load = await startLoad(brokers.clusters, 2_500);
   await system.aggregators[0]!.kill9();
 
@@ -82,6 +84,11 @@ if (mayMount) {
 async function makeStream(nats: NatsServer, maxBytes: number): Promise<void> {
   await using bus = await openBus({ url: nats.url, name: 'test', signal: AbortSignal.timeout(10_000) });
   await bus.events.ensure({ maxBytes });
+}
+
+async function isHearing(system: System): Promise<boolean> {
+  const connected = await metric(system.collectors[0]!, 'meadow_collector_connected');
+  return [...connected.values()].filter((value) => value === 1).length === 2;
 }
 
 async function heldBack(system: System): Promise<boolean> {
