@@ -64,3 +64,4 @@ export { workerPool } from './worker-pool.ts';
 export type { PoolRule } from './worker-pool.ts';
 export { findings, judgeTraffic } from './doctor.ts';
 export type { Finding, Traffic } from './doctor.ts';
+export { encodeLength, encodeText, SHORT_TEXT } from './encode-text.ts';

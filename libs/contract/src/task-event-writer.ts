@@ -1,3 +1,4 @@
+import { encodeLength, encodeText, LONGEST_LENGTH, SHORT_TEXT } from './encode-text.ts';
 import { Buffer } from 'node:buffer';
 import type { PipelineEvent } from './pipeline-event.ts';
 
@@ -178,22 +179,18 @@ export class TaskEventWriter {
   text(value: string | null | undefined): void {
     const length = value === null || value === undefined ? 0 : value.length;
     // a UTF-16 unit takes at most three bytes of UTF-8
-    this.#reserve(length * 3 + LONGEST_LEB128);
-    if (length === 0 || value === null || value === undefined) {
-      this.#buffer[this.#at++] = 0;
-    } else if (length > SHORT_TEXT || !this.#shortAscii(value)) {
-      this.#anyText(value);
-    }
+    this.#reserve(length * 3 + LONGEST_LENGTH);
+    if (length === 0 || value === null || value === undefined) this.#buffer[this.#at++] = 0;
+    else this.#at = encodeText(this.#buffer, this.#at, value);
   }
 
   /** A text that is ASCII, in the bytes from `start` to `end`; '' for a `start` of -1. */
   ascii(bytes: Buffer, start: number, end: number): void {
     if (start === -1) return this.text(null);
     const length = end - start;
-    this.#reserve(length + LONGEST_LEB128);
-    this.#length(length);
+    this.#reserve(length + LONGEST_LENGTH);
     const target = this.#buffer;
-    const at = this.#at;
+    const at = encodeLength(target, this.#at, length);
     if (length > SHORT_TEXT) bytes.copy(target, at, start, end);
     else for (let index = 0; index < length; index++) target[at + index] = bytes[start + index] ?? 0;
     this.#at = at + length;
@@ -210,37 +207,6 @@ export class TaskEventWriter {
   #null(): void {
     this.#buffer[this.#at++] = 1;
   }
-
-  #length(length: number): void {
-    let rest = length;
-    for (; rest > 0x7f; rest >>>= 7) this.#buffer[this.#at++] = (rest & 0x7f) | 0x80;
-    this.#buffer[this.#at++] = rest;
-  }
-
-  /** @returns false when the text is not ASCII: nothing is written then. */
-  #shortAscii(value: string): boolean {
-    const buffer = this.#buffer;
-    const start = this.#at + 1;
-    const { length } = value;
-    for (let index = 0; index < length; index++) {
-      const unit = value.charCodeAt(index);
-      if (unit > 0x7f) return false;
-      buffer[start + index] = unit;
-    }
-    buffer[start - 1] = length;
-    this.#at = start + length;
-    return true;
-  }
-
-  /** Writes behind the room that the length takes if the text is ASCII, and moves it when it was not. */
-  #anyText(value: string): void {
-    const guess = this.#at + leb128Bytes(value.length);
-    const bytes = this.#buffer.write(value, guess);
-    const start = this.#at + leb128Bytes(bytes);
-    if (start !== guess) this.#buffer.copyWithin(start, guess, guess + bytes);
-    this.#length(bytes);
-    this.#at = start + bytes;
-  }
 }
 
 /** A batch of these events, for whoever has few of them at hand. */
@@ -253,16 +219,9 @@ export function encodeTaskEvents(events: readonly TaskEventFields[]): Buffer {
 const ID_CHARACTERS = 16;
 const TWO_32 = 0x1_0000_0000;
 const HEX = Buffer.from('0123456789abcdef');
-const LONGEST_LEB128 = 5;
-/** Up to here a loop is faster than a call of the engine's writer, and the length is one byte. Characters. */
-const SHORT_TEXT = 64;
 /** What the store's DateTime64(6) holds: 1970 to 2100, Unix seconds. A wilder clock is clamped. */
 const LATEST = 4_102_444_800;
 
 function isCount(value: number | null | undefined): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function leb128Bytes(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
 }

@@ -1,3 +1,5 @@
+import { encodeLength, encodeText, SHORT_TEXT } from '@meadow/contract';
+
 /** Rows for an insert, in the buffers that are sent. */
 export interface Rows {
   readonly count: number;
@@ -73,7 +75,7 @@ export class RowBinary implements Rows {
     const { length } = value;
     // a UTF-16 unit takes at most three bytes of UTF-8
     this.#reserve(length * 3 + COLUMN_BYTES);
-    if (length > SHORT_TEXT || !this.#shortAscii(value)) this.#anyText(value);
+    this.#at = encodeText(this.#buffer, this.#at, value);
   }
 
   uint32(value: number): void {
@@ -101,7 +103,7 @@ export class RowBinary implements Rows {
 
   texts(values: readonly string[]): void {
     this.#reserve(COLUMN_BYTES);
-    this.#at = leb128(this.#buffer, this.#at, values.length);
+    this.#at = encodeLength(this.#buffer, this.#at, values.length);
     for (const value of values) this.text(value);
   }
 
@@ -161,51 +163,10 @@ export class RowBinary implements Rows {
     this.#view = chunk.view;
     this.#at = 0;
   }
-
-  /** @returns false when the text is not ASCII: nothing is written then. */
-  #shortAscii(value: string): boolean {
-    const buffer = this.#buffer;
-    const start = this.#at + 1;
-    const { length } = value;
-    for (let index = 0; index < length; index++) {
-      const unit = value.charCodeAt(index);
-      if (unit > 0x7f) return false;
-      buffer[start + index] = unit;
-    }
-    buffer[start - 1] = length;
-    this.#at = start + length;
-    return true;
-  }
-
-  /** Writes behind the room that the length takes if the text is ASCII, and moves it when it was not. */
-  #anyText(value: string): void {
-    const guess = this.#at + leb128Bytes(value.length);
-    const bytes = this.#buffer.write(value, guess);
-    const start = this.#at + leb128Bytes(bytes);
-    // before the length is written: it reaches into the text then
-    if (start !== guess) this.#buffer.copyWithin(start, guess, guess + bytes);
-    leb128(this.#buffer, this.#at, bytes);
-    this.#at = start + bytes;
-  }
 }
-
-/** Up to here a loop is faster than a call of the engine's writer, and a text's length is one byte. */
-const SHORT_TEXT = 64;
 
 function grown(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(numbers.length * 2);
   larger.set(numbers);
   return larger;
-}
-
-function leb128Bytes(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
-}
-
-/** @returns the place behind it */
-function leb128(buffer: Buffer, at: number, value: number): number {
-  let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) buffer[at++] = (rest & 0x7f) | 0x80;
-  buffer[at++] = rest;
-  return at;
 }
