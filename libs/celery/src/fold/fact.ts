@@ -61,10 +61,17 @@ function rankOf(type: string): number {
 export function compareFacts(a: TaskFact, b: TaskFact): number {
   if (a.timestamp !== b.timestamp) return a.timestamp - b.timestamp;
   if (a.type !== b.type) return rankOf(a.type) - rankOf(b.type) || (a.type < b.type ? -1 : 1);
-  if (a.clock !== b.clock) return (a.clock ?? -1) - (b.clock ?? -1);
+  const clocks = compareNumbers(a.clock, b.clock);
+  if (clocks !== 0) return clocks;
   if (a.hostname !== b.hostname) return a.hostname < b.hostname ? -1 : 1;
-  if (a.pid !== b.pid) return (a.pid ?? -1) - (b.pid ?? -1);
-  return a === b ? 0 : compareContent(a, b);
+  return compareNumbers(a.pid, b.pid) || (a === b ? 0 : compareContent(a, b));
+}
+
+/** What is null and what is absent is the same, and comes before every number. */
+function compareNumbers(a: number | null | undefined, b: number | null | undefined): number {
+  if (a === b) return 0;
+  if (a === null || a === undefined) return b === null || b === undefined ? 0 : -1;
+  return b === null || b === undefined ? 1 : a - b;
 }
 
 /** Everything else the fold reads: tells two events of one sender and instant apart (coarse or missing clocks). */
