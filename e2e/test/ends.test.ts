@@ -150,6 +150,23 @@ describe.concurrent('a task does not stay open when', () => {
     expect((await taskOf(running))?.state).toBe('STARTED');
   });
 
+  test('it raised Ignore on a worker that is never idle, all of whose other tasks are left alone', async () => {
+    await using _restless = await worker('plain', 'restless');
+    const ignored = randomUUID();
+    const lingering = (count: number): string =>
+      `[garden.linger.apply_async((3,), queue='restless') for _ in range(${count})]`;
+    const ignoring = `garden.ignore.apply_async(task_id='${ignored}', queue='restless')`;
+    const script = `import garden; ${lingering(4)}; ${ignoring}; ${lingering(76)}`;
+    await runPython(script, { env: celeryEnvironment(settingsOf('plain')) });
+    expect(await inState(ignored, 'LOST')).toMatchObject({ end_source: 'derived', end_reason: 'no-end' });
+    const states = `SELECT state, count() AS n FROM tasks WHERE cluster = 'plain' AND name = 'garden.linger' AND queue = 'restless' GROUP BY state`;
+    const counts = new Map(
+      (await rows<{ state: string; n: string }>(states)).map(({ state, n }) => [state, Number(n)]),
+    );
+    expect(counts.get('STARTED')).toBe(2);
+    expect(counts.get('LOST')).toBeUndefined();
+  });
+
   test('its message was delivered again: that is a second attempt of the same task', async () => {
     await using first = await worker('plain', 'tide');
     const id = await send('plain', 'tide', 'linger', '(8,)');

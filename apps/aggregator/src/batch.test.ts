@@ -4,10 +4,11 @@ import { expect, test } from 'vitest';
 import { eventRowsOf, taskRowsOf } from '../test/rows-of.ts';
 import { Batch, Output, type Memory, type Past } from './batch.ts';
 import { RecentIds } from './recent-ids.ts';
+import { TaskMemory } from './task-memory.ts';
 import { WorkerMemory } from './worker-memory.ts';
 
 const memory = (): Memory => ({
-  tasks: new Map(),
+  tasks: new TaskMemory(),
   workers: new WorkerMemory(),
   recent: new RecentIds(1024),
   output: new Output(),
@@ -196,4 +197,19 @@ test('live rows are the newest, and the rest is counted', () => {
   expect(live?.rows.map((row) => row.task_id)).toEqual(['T3', 'T4']);
   expect(live?.omitted).toBe(3);
   expect(batch.takeLive(2)).toEqual([]);
+});
+
+test('a batch is full at its bound of events, of repeats too, and of bytes', () => {
+  const untilFull = (next: (index: number) => ReturnType<typeof message>): number => {
+    const batch = new Batch(1, memory());
+    let taken = 0;
+    while (!batch.full && taken < 100) batch.add(next(taken++));
+    return taken;
+  };
+  const tasks = (count: number, of: number, args = '') =>
+    message(...Array.from({ length: count }, (_, n) => event('task-sent', of, { task_id: `T${of}-${n}`, args })));
+  expect(untilFull((index) => tasks(1_000, index))).toBe(50);
+  const same = tasks(1_000, 0);
+  expect(untilFull(() => same)).toBeLessThanOrEqual(51);
+  expect(untilFull((index) => tasks(1, index, 'x'.repeat(500_000)))).toBe(40);
 });

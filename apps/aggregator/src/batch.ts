@@ -2,10 +2,10 @@ import { TaskEventFormatError, TaskEventReader, type PipelineEvent } from '@mead
 import type { PoisonRecord, RetentionPolicy, TaskListRow } from '@meadow/contract';
 import type { StoredBatch } from '@meadow/bus';
 import { appendTask, RowBinary, type Rows, type StoredTaskEvent, type StoredTaskKey } from '@meadow/store';
-import { EventList, MessageMemory } from './event-list.ts';
+import { EventList, MessageMemory, NONE } from './event-list.ts';
 import type { RecentIds } from './recent-ids.ts';
-import { asTaskEvent, listRow, taskRow } from './rows.ts';
-import { TaskMemory, type Known } from './task-memory.ts';
+import { isFinal, listRow, taskRow } from './rows.ts';
+import type { TaskMemory } from './task-memory.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
 /** What the store may be asked while a batch is made. */
@@ -17,8 +17,7 @@ export interface Past {
 
 /** What outlives a batch. */
 export interface Memory {
-  /** By cluster. */
-  readonly tasks: Map<string, TaskMemory>;
+  readonly tasks: TaskMemory;
   readonly workers: WorkerMemory;
   readonly recent: RecentIds;
   readonly output: Output;
@@ -49,11 +48,23 @@ export interface Writes {
   readonly gaps: readonly string[];
 }
 
-/** Events of a task whose past has to be looked up first. */
-interface Waiting {
-  readonly collectedAt: number;
-  /** Their places in the list of events. */
-  readonly places: number[];
+/** What a batch has of one cluster. Tasks and events are told by their places in the list of events. */
+class ClusterPart {
+  readonly name: string;
+  /** Its number in the memory of tasks. */
+  readonly number: number;
+  readonly tasks: number[] = [];
+  /** Tasks whose past has to be looked up first. */
+  readonly unresolved = new Set<number>();
+  /** Events of no task. */
+  readonly loose: number[] = [];
+  /** Tasks that changed since the last live rows, in order. */
+  changed: number[] = [];
+
+  constructor(name: string, number: number) {
+    this.name = name;
+    this.number = number;
+  }
 }
 
 const ROW_BINARY = 'application/octet-stream';
@@ -77,14 +88,12 @@ export class Batch {
   /** Of a batch that is written again: its events, which the store may hold already, in other words. */
   readonly #again = new Set<string>();
   #empty = true;
-  #bytes = 0;
+  #lineBytes = 0;
   readonly #events: EventList;
-  /** By cluster and id. */
-  readonly #unresolved = new Map<string, Map<string, Waiting>>();
-  readonly #touched = new Map<string, Known[]>();
-  #live = new Map<string, Known[]>();
-  /** No two batches of a memory share one. */
-  #liveRound: number;
+  readonly #parts = new Map<string, ClusterPart>();
+  /** By task: the round of live rows in which it was noted, so that it is there once. */
+  readonly #shownIn: number[] = [];
+  #liveRound = 1;
   readonly #workerSamples: string[] = [];
   readonly #poison: string[] = [];
   readonly #gaps: string[] = [];
@@ -96,10 +105,9 @@ export class Batch {
 
   constructor(number: number, memory: Memory, wasDropped: WasDropped | null = null) {
     this.number = number;
-    this.#liveRound = number * 1_000_000;
     this.#memory = memory;
     this.#wasDropped = wasDropped;
-    this.#events = new EventList(memory.output.messages);
+    this.#events = new EventList(number, memory.tasks, memory.output.messages);
   }
 
   get empty(): boolean {
@@ -109,7 +117,7 @@ export class Batch {
   get full(): boolean {
     // places of dropped events travel in one message to NATS
     const heard = Math.max(this.#events.length, this.dropped.length);
-    return heard >= BATCH_EVENTS || this.#bytes >= BATCH_BYTES;
+    return heard >= BATCH_EVENTS || this.#events.bytes + this.#lineBytes >= BATCH_BYTES;
   }
 
   get events(): number {
@@ -119,21 +127,23 @@ export class Batch {
   /** Takes a message in. Messages come in the order of the stream. */
   add(message: StoredBatch): void {
     this.#empty = false;
-    this.#bytes += message.data.length;
     if (message.kind === 'task') this.#addRows(message);
-    else for (const line of linesOf(message.data)) this.#addLine(message, line);
+    else {
+      this.#lineBytes += message.data.length;
+      for (const line of linesOf(message.data)) this.#addLine(message, line);
+    }
   }
 
   #addRows({ cluster, data }: StoredBatch): void {
     const { reader } = this.#memory.output;
-    const tasks = this.#tasksOf(cluster);
-    reader.begin(this.#events.beginMessage(cluster, data));
+    const part = this.#partOf(cluster);
+    reader.begin(this.#events.beginMessage(data));
     while (this.#nextRow(reader, cluster)) {
       if (this.#isRepeat(reader.data, reader.headBegin)) continue;
       const { collectedAt } = reader;
       if (collectedAt > this.newestCollectedAt) this.newestCollectedAt = collectedAt;
-      if (reader.has('task_id')) this.#fold(cluster, tasks, reader);
-      else this.#events.add(reader.frame, null);
+      if (reader.has('task_id')) this.#addEvent(part, reader);
+      else part.loose.push(this.#events.add(reader.frame, NONE));
     }
   }
 
@@ -175,68 +185,72 @@ export class Batch {
     return repeat;
   }
 
-  #fold(cluster: string, tasks: TaskMemory, event: TaskEventReader): void {
-    const id = event.taskId;
-    const place = this.#events.add(event.frame, null);
-    let known = tasks.get(id);
-    if (known === undefined) {
-      const waiting = this.#unresolved.get(cluster)?.get(id);
-      if (waiting !== undefined) return void waiting.places.push(place);
-      if (this.#mayHaveAPast(tasks, id, event)) return this.#wait(cluster, id, event.collectedAt, place);
-      known = tasks.hold(id, [], event.collectedAt, this.number);
+  #addEvent(part: ClusterPart, event: TaskEventReader): void {
+    const { tasks } = this.#memory;
+    let handle = tasks.find(part.number, event.data, event.textBegin('task_id'), event.textEnd('task_id'));
+    const isNew = handle === NONE;
+    const isUnresolved = isNew && this.#mayHaveAPast(part, event);
+    if (isNew) handle = tasks.hold(part.number, event.collectedAt);
+    const task = this.#events.take(handle);
+    this.#events.add(event.frame, task);
+    if (task === this.#shownIn.length) {
+      this.#shownIn.push(0);
+      part.tasks.push(task);
+      if (isUnresolved) part.unresolved.add(task);
     }
-    tasks.apply(known, this.#events, place, this.number);
-    this.#touch(cluster, known);
-  }
-
-  #wait(cluster: string, id: string, collectedAt: number, place: number): void {
-    let ids = this.#unresolved.get(cluster);
-    if (ids === undefined) this.#unresolved.set(cluster, (ids = new Map()));
-    ids.set(id, { collectedAt, places: [place] });
+    if (part.unresolved.size === 0 || !part.unresolved.has(task)) this.#show(part, task);
   }
 
   /** Whether an event of a task that memory does not hold may have had others before it. */
-  #mayHaveAPast(tasks: TaskMemory, id: string, event: TaskEventReader): boolean {
+  #mayHaveAPast({ number }: ClusterPart, event: TaskEventReader): boolean {
     const begins = event.type === 'task-sent' || event.type === 'task-received';
     const late = event.collectedAt - event.timestamp > LATE_SECONDS;
-    return this.#wasDropped !== null || !begins || (event.retries ?? 0) > 0 || late || tasks.mayBeStored(id);
+    const { tasks } = this.#memory;
+    return this.#wasDropped !== null || !begins || (event.retries ?? 0) > 0 || late || tasks.mayBeStored(number);
   }
 
-  /** Looks up the past of tasks that memory does not hold, and folds what waited for it. Once, before `writes`. */
+  /** Looks up the past of tasks that memory does not hold. Once, before `writes`. */
   async resolve(past: Past): Promise<void> {
-    for (const [cluster, ids] of this.#unresolved) {
-      const tasks = this.#tasksOf(cluster);
-      const keys = await past.keys(cluster, [...ids.keys()]);
-      const events = await past.events(cluster, keys);
+    for (const part of this.#parts.values()) {
+      const { name, unresolved } = part;
+      if (unresolved.size === 0) continue;
+      const ids = new Map([...unresolved].map((task) => [this.#events.idOf(task), task]));
+      const keys = await past.keys(name, [...ids.keys()]);
+      const events = await past.events(name, keys);
       const others = events.filter(({ event_id }) => !this.#again.has(event_id));
       const stored = Map.groupBy(others, (event) => event.task_id);
       const firstSeen = new Map(keys.map((key) => [key.task_id, key.first_seen_at]));
-      for (const [id, { collectedAt, places }] of ids) {
-        const before = stored.get(id) ?? [];
-        const known = tasks.hold(id, before.map(asTaskEvent), firstSeen.get(id) ?? collectedAt, this.number);
-        for (const place of places) tasks.apply(known, this.#events, place, this.number);
-        this.#touch(cluster, known);
+      for (const [id, task] of ids) {
+        this.#events.setPast(task, stored.get(id) ?? []);
+        const firstSeenAt = firstSeen.get(id);
+        if (firstSeenAt !== undefined) this.#memory.tasks.setFirstSeenAt(this.#events.handleOf(task), firstSeenAt);
+        this.#show(part, task);
       }
+      unresolved.clear();
     }
-    this.#unresolved.clear();
   }
 
   /** Everything to be written, as the tasks stand now. Once. @param version above that of every batch before */
   writes(retentionOf: (cluster: string) => RetentionPolicy, version: number): Writes {
-    const { output } = this.#memory;
+    const { output, tasks } = this.#memory;
     output.taskEvents.reset();
     output.tasks.reset();
-    const ends: { readonly cluster: string; readonly end: number }[] = [];
-    for (const [cluster, touched] of this.#touched) {
-      const retention = retentionOf(cluster);
-      for (const known of touched) appendTask(output.tasks, taskRow(cluster, known, version, retention));
-      ends.push({ cluster, end: output.tasks.count });
+    const ends: ClusterEnd[] = [];
+    for (const { name, loose, tasks: touched } of this.#parts.values()) {
+      const retention = retentionOf(name);
+      for (const event of loose) this.#events.appendRow(output.taskEvents, event, null, name, retention.events);
+      for (const task of touched) {
+        const handle = this.#events.handleOf(task);
+        const found = tasks.read(handle);
+        tasks.noteReached(handle, isFinal(found), found.endSource === 'derived');
+        appendTask(output.tasks, taskRow(name, found, tasks.firstSeenAt(handle), version, retention));
+        this.#events.appendRows(output.taskEvents, task, found, name, retention.events);
+      }
+      ends.push({ cluster: name, taskEvents: output.taskEvents.count, tasks: output.tasks.count });
     }
-    // after the tasks, which tell what to join on
-    this.#events.appendTo(output.taskEvents, retentionOf);
     return {
-      taskEvents: withClusters(output.taskEvents, (place) => this.#events.clusterOf(place)),
-      tasks: withClusters(output.tasks, (index) => ends.find(({ end }) => index < end)?.cluster ?? ''),
+      taskEvents: withClusters(output.taskEvents, (index) => ends.find((end) => index < end.taskEvents)),
+      tasks: withClusters(output.tasks, (index) => ends.find((end) => index < end.tasks)),
       workerSamples: this.#workerSamples,
       poison: this.#poison,
       gaps: this.#gaps,
@@ -248,51 +262,47 @@ export class Batch {
    * second after its end: its last events may come in another order. That batch's memory is free then.
    */
   settle(): void {
-    const { output, tasks } = this.#memory;
-    for (const held of tasks.values()) held.shrink(this.number + 1);
+    const { output } = this.#memory;
     const { settled } = output;
-    if (settled !== null) settled.#release();
+    if (settled !== null) settled.#events.release();
     output.settled = this;
-  }
-
-  #release(): void {
-    for (const [cluster, touched] of this.#touched) {
-      const tasks = this.#tasksOf(cluster);
-      for (const known of touched) tasks.release(known, this.#events);
-    }
-    this.#events.release();
   }
 
   /** The rows that changed since this was last called, newest last, at most `limit` of each cluster. */
   takeLive(limit: number): { cluster: string; rows: TaskListRow[]; omitted: number }[] {
-    const live = this.#live;
-    this.#live = new Map();
     this.#liveRound++;
-    return [...live].map(([cluster, changed]) => {
+    return [...this.#parts.values()].flatMap((part) => {
+      const { changed, name } = part;
+      if (changed.length === 0) return [];
+      part.changed = [];
       const newest = changed.slice(-limit);
       return {
-        cluster,
-        rows: newest.map((known) => listRow(cluster, known)),
+        cluster: name,
+        rows: newest.map((task) => this.#listRow(name, task)),
         omitted: changed.length - newest.length,
       };
     });
   }
 
-  #touch(cluster: string, known: Known): void {
-    if (known.listedBy !== this.number) {
-      known.listedBy = this.number;
-      append(this.#touched, cluster, known);
-    }
-    if (known.shownIn !== this.#liveRound) {
-      known.shownIn = this.#liveRound;
-      append(this.#live, cluster, known);
-    }
+  #listRow(cluster: string, task: number): TaskListRow {
+    const { tasks } = this.#memory;
+    const handle = this.#events.handleOf(task);
+    return listRow(cluster, tasks.read(handle), tasks.firstSeenAt(handle));
   }
 
-  #tasksOf(cluster: string): TaskMemory {
-    let tasks = this.#memory.tasks.get(cluster);
-    if (tasks === undefined) this.#memory.tasks.set(cluster, (tasks = new TaskMemory()));
-    return tasks;
+  #show({ changed }: ClusterPart, task: number): void {
+    if (this.#shownIn[task] === this.#liveRound) return;
+    this.#shownIn[task] = this.#liveRound;
+    changed.push(task);
+  }
+
+  #partOf(cluster: string): ClusterPart {
+    let part = this.#parts.get(cluster);
+    if (part === undefined) {
+      part = new ClusterPart(cluster, this.#memory.tasks.clusterNumber(cluster));
+      this.#parts.set(cluster, part);
+    }
+    return part;
   }
 
   #bury(cluster: string, error: unknown, contentType: string, size: number, body: string): void {
@@ -323,12 +333,18 @@ function latin1(data: Uint8Array, at: number): string {
   return String.fromCharCode(...data.subarray(at, at + 16));
 }
 
-function withClusters(rows: Rows, clusterOf: (index: number) => string): ClusterRows {
-  return { count: rows.count, contentType: ROW_BINARY, slice: (from, to) => rows.slice(from, to), clusterOf };
+/** How many rows there are up to the end of a cluster's. */
+interface ClusterEnd {
+  readonly cluster: string;
+  readonly taskEvents: number;
+  readonly tasks: number;
 }
 
-function append(lists: Map<string, Known[]>, cluster: string, known: Known): void {
-  const list = lists.get(cluster);
-  if (list === undefined) lists.set(cluster, [known]);
-  else list.push(known);
+function withClusters(rows: Rows, endOf: (index: number) => ClusterEnd | undefined): ClusterRows {
+  return {
+    count: rows.count,
+    contentType: ROW_BINARY,
+    slice: (from, to) => rows.slice(from, to),
+    clusterOf: (index) => endOf(index)?.cluster ?? '',
+  };
 }

@@ -12,6 +12,7 @@ import {
   type TaskEventFields,
 } from '@meadow/contract';
 import {
+  countedBeats,
   ingestGaps,
   openTasksOf,
   taskHolders,
@@ -24,7 +25,7 @@ import {
 } from '@meadow/store';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { idleReason, judge, type Evidence, type Verdict } from './judge.ts';
+import { idleReason, judge, judgeBusy, type Evidence, type Verdict } from './judge.ts';
 
 export interface EndsOptions {
   readonly store: Store;
@@ -51,6 +52,8 @@ const STALE_SECONDS = 15;
 const TASKS = 2_000;
 const TASKS_OF_HOLDER = 500;
 const ASK_MS = 20_000;
+/** Busy workers that a sweep asks for old tasks. At most one of them a grace is looked at: that reads minutes of events. */
+const BUSY_HOLDERS = 5;
 
 /**
  * Gives tasks that will never tell their end one, until `signal` is aborted: asks the result backend, and where it knows
@@ -72,6 +75,9 @@ class Sweeper {
   readonly #options: EndsOptions;
   /** Holders of which only rows were found that are out of date, by what was asked, with what they looked like then. */
   #nothing: ReadonlyMap<string, number> = new Map();
+  /** When each worker that is never idle was looked at. */
+  #lookedAt: ReadonlyMap<string, number> = new Map();
+  #lastLook = 0;
 
   constructor(options: EndsOptions) {
     this.#options = options;
@@ -96,6 +102,7 @@ class Sweeper {
     let left = TASKS;
     const nothing = new Map<string, number>();
     const unanswered = new Set<string>();
+    const busy: Busy[] = [];
     for (const holder of holders) {
       if (left <= 0) break;
       if (unanswered.has(holder.cluster)) continue;
@@ -109,6 +116,10 @@ class Sweeper {
         graceSeconds,
       };
       const verdict = isWhole(evidence, from) ? judge(holder, evidence) : null;
+      const own = evidence.processes.find(({ pid }) => pid === holder.pid);
+      if (verdict === null && known !== null && own !== undefined) {
+        busy.push({ holder, known, from: since, patientUntil: own.last_at - patience(graceSeconds) });
+      }
       if (verdict === null || known === null) continue;
       // what was only received may be given up later than what was started
       const key = `${nameOf(holder)}\u001f${holder.pid}\u001f${verdict.started}`;
@@ -120,6 +131,32 @@ class Sweeper {
       else unanswered.add(holder.cluster);
     }
     this.#nothing = nothing;
+    await this.#sweepBusy(busy, asOf);
+  }
+
+  /** Looks for tasks that ended without a word on workers that are never idle. */
+  async #sweepBusy(busy: readonly Busy[], asOf: number): Promise<void> {
+    const { store, graceSeconds, signal } = this.#options;
+    const keyOf = ({ holder }: Busy): string => `${nameOf(holder)}\u001f${holder.pid}`;
+    const lookedAt = new Map(busy.map((one) => [keyOf(one), this.#lookedAt.get(keyOf(one)) ?? 0]));
+    this.#lookedAt = lookedAt;
+    if (asOf - this.#lastLook < graceSeconds) return;
+    const due = busy
+      .filter((one) => asOf - (lookedAt.get(keyOf(one)) ?? 0) > patience(graceSeconds))
+      .sort((a, b) => (lookedAt.get(keyOf(a)) ?? 0) - (lookedAt.get(keyOf(b)) ?? 0));
+    for (const one of due.slice(0, BUSY_HOLDERS)) {
+      const { holder, known, from, patientUntil } = one;
+      lookedAt.set(keyOf(one), asOf);
+      const old = await this.#tasksOf(holder, { started: true, before: patientUntil });
+      if (old.length === 0) continue;
+      this.#lastLook = asOf;
+      const verdict = judgeBusy(
+        await countedBeats(store, { holder, from: Math.max(from, asOf - LOOK_SECONDS), to: asOf, signal }),
+      );
+      const tasks = verdict === null ? [] : await this.#tasksOf(holder, verdict);
+      if (verdict !== null && tasks.length > 0) await this.#close(holder, verdict, tasks, known);
+      return;
+    }
   }
 
   /** Of the clusters that are heard right now, since when they have been without a break. */
@@ -132,7 +169,7 @@ class Sweeper {
     return new Map(heard.map(({ cluster, since }) => [cluster, since]));
   }
 
-  #tasksOf(holder: TaskHolder, { started, before }: Verdict): Promise<OpenTask[]> {
+  #tasksOf(holder: TaskHolder, { started, before }: Pick<Verdict, 'started' | 'before'>): Promise<OpenTask[]> {
     const { store, signal } = this.#options;
     const until = Math.min(before, END_OF_TIME);
     return openTasksOf(store, { holder, started, before: until, limit: TASKS_OF_HOLDER, signal });
@@ -186,6 +223,22 @@ class Sweeper {
     }
   }
 }
+
+/** A worker that lives and is not idle, with open tasks. */
+interface Busy {
+  readonly holder: TaskHolder;
+  readonly known: WorkerFacts;
+  /** What is known of it, by the collector's clock, begins here. */
+  readonly from: number;
+  /** A task of which nothing was heard since, by the worker's clock, is worth the look. */
+  readonly patientUntil: number;
+}
+
+/** For so long nothing was heard of a task that is worth the look at its busy worker, which is then left alone as long. */
+const patience = (graceSeconds: number): number => 5 * graceSeconds;
+
+/** What a busy worker told is looked at for so long back: several heartbeats, and most tasks from their start to their end. */
+const LOOK_SECONDS = 300;
 
 /** Heartbeats looked at: enough for the slowest that silence is judged by. */
 const lookback = (graceSeconds: number): number => 60 + 9 * graceSeconds;

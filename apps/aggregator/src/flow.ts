@@ -2,7 +2,7 @@ import type { StoredBatch } from '@meadow/bus';
 import type { ServiceFacts } from '@meadow/contract';
 
 /** What passes the bound is forgotten, and read back from the store when needed. */
-const MEMORY = { name: 'tasks held in memory', cluster: '', unit: 'bytes' } as const;
+const MEMORY = { name: 'idle tasks held in memory', cluster: '', unit: 'bytes' } as const;
 /** How long the lag of what passed last is told. */
 const TOLD_SECONDS = 15;
 

@@ -1,6 +1,6 @@
 import type { TaskHolder, WorkerFacts, WorkerProcess } from '@meadow/store';
 import { describe, expect, test } from 'vitest';
-import { idleReason, judge, type Evidence } from './judge.ts';
+import { idleReason, judge, judgeBusy, type Evidence } from './judge.ts';
 
 const NOW = 100_000;
 const GRACE = 60;
@@ -75,6 +75,23 @@ describe('concluded is', () => {
       ...{ reason: 'idle', at: NOW - 40, started: true, before: NOW - 40 },
     });
   });
+});
+
+describe('a worker that is never idle', () => {
+  const beat = (age: number, active: number, ended: number) => ({ at: NOW - age, active, ended });
+
+  test('runs no task but those that were heard to end, where several heartbeats counted no other', () => {
+    const beats = [beat(50, 2, 1), beat(45, 2, 2), beat(40, 3, 2), beat(35, 1, 1), beat(30, 0, 0), beat(5, 4, 0)];
+    expect(judgeBusy(beats)).toEqual({ reason: 'idle', at: NOW - 45, started: true, before: NOW - 45 });
+  });
+
+  test.each([
+    ['few heartbeats', [beat(50, 1, 1), beat(30, 1, 1)]],
+    ['heartbeats of one moment', [beat(50, 1, 1), beat(49, 1, 1), beat(48, 1, 1), beat(43, 1, 1)]],
+    ['heartbeats that counted a task more', [beat(50, 2, 1), beat(40, 2, 1), beat(30, 2, 1), beat(20, 2, 1)]],
+    ['counts that what was heard contradicts', [beat(50, 1, 1), beat(40, 1, 1), beat(30, 1, 1), beat(20, 1, 2)]],
+    ['nothing', []],
+  ])('is judged by no less: %s', (_, beats) => expect(judgeBusy(beats)).toBeNull());
 });
 
 test('an idle worker’s task is explained by a restart under the same pid, by a gap, or not at all', () => {

@@ -1,5 +1,5 @@
 import type { LostReason } from '@meadow/contract';
-import type { TaskHolder, WorkerFacts, WorkerProcess } from '@meadow/store';
+import type { CountedBeat, TaskHolder, WorkerFacts, WorkerProcess } from '@meadow/store';
 
 /** What is known when a holder of open tasks is judged. Unix seconds. */
 export interface Evidence {
@@ -17,7 +17,7 @@ export interface Evidence {
 
 /** Tasks of a holder that will not end any more. */
 export interface Verdict {
-  /** `idle`: the worker lives and runs nothing, see `idleReason`. */
+  /** `idle`: the worker lives and runs no such task, see `idleReason`. */
   readonly reason: Exclude<LostReason, 'event-lost' | 'no-end'> | 'idle';
   /** The last moment, by the worker's clock, at which the task may have been with it. */
   readonly at: number;
@@ -35,6 +35,9 @@ const THINNED = 5;
  * is given up after Redis's visibility timeout, when the broker hands it to another.
  */
 const RECEIVED_SILENCE = 3_600;
+/** Heartbeats that have to know all that a worker ran, and the time between the first of them and the last. */
+const WHOLE_BEATS = 3;
+const WHOLE_SECONDS = 8;
 
 /** Pure: judges one process that has open tasks; null when it may yet end them, or when too little is known to say. */
 export function judge(holder: TaskHolder, evidence: Evidence): Verdict | null {
@@ -63,6 +66,19 @@ function judgeHeard(
   return { reason: 'idle', at: own.idle_since, started: true, before: own.idle_since };
 }
 
+/**
+ * Pure: judges a process that is never idle. Where a heartbeat counted just as many tasks as were heard to end after it, those
+ * are all that it ran: a task that was started before it and did not end is not among them, and ended without a word.
+ * Counts that contradict what was heard say that one of both cannot be believed, and nothing is concluded.
+ */
+export function judgeBusy(beats: readonly CountedBeat[]): Verdict | null {
+  if (beats.some(({ active, ended }) => ended > active)) return null;
+  const whole = beats.filter(({ active, ended }) => ended === active).map(({ at }) => at).sort((a, b) => b - a); // prettier-ignore
+  const [last = 0] = whole;
+  const first = whole.find((at, index) => index >= WHOLE_BEATS - 1 && last - at >= WHOLE_SECONDS);
+  return first === undefined ? null : { reason: 'idle', at: first, started: true, before: first };
+}
+
 /** Nothing was heard of this process in all the time that is looked at. */
 function judgeUnheard(holder: TaskHolder, facts: WorkerFacts, { asOf, from }: Evidence): Verdict | null {
   const last = Math.max(facts.updated_at, holder.updated_at);
@@ -78,7 +94,7 @@ function judgeUnheard(holder: TaskHolder, facts: WorkerFacts, { asOf, from }: Ev
 }
 
 /**
- * Why an idle worker's task is open still: the process is younger than the task's last event, though of the same number, as
+ * Why the task of a worker that does not run it is open still: the process is younger than the task's last event, though of the same number, as
  * in containers; or the end was lost in a gap that was measured; or it never told one, as after `Ignore`.
  */
 export function idleReason(

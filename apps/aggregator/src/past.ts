@@ -63,14 +63,11 @@ export async function recall(partitions: ReadonlySet<number>, options: PastOptio
     persist(options, () => openTaskIds(store, { sinceSeconds: OPEN_TASKS_SECONDS, limit: OPEN_TASKS, signal })),
     recallWorkers(partitions, options),
   ]);
-  const memory: Memory = { tasks: new Map(), workers, recent: new RecentIds(RECENT_IDS), output: new Output() };
+  const memory: Memory = { tasks: new TaskMemory(), workers, recent: new RecentIds(RECENT_IDS), output: new Output() };
   // oldest first, so that the youngest are the last to be forgotten
   for (let index = recent.length - 1; index >= 0; index--) memory.recent.add(recent[index] ?? '');
   for (const { cluster, task_id } of open) {
-    if (!partitions.has(partitionOf(task_id))) continue;
-    let tasks = memory.tasks.get(cluster);
-    if (tasks === undefined) memory.tasks.set(cluster, (tasks = new TaskMemory()));
-    tasks.noteStored(task_id);
+    if (partitions.has(partitionOf(task_id))) memory.tasks.noteStored(cluster, task_id);
   }
   return memory;
 }

@@ -3,7 +3,7 @@ import { liveTasksSubject, liveWorkersSubject, type LiveTasks, type LiveWorkers 
 import type { Store } from '@meadow/store';
 import { Batch, type Memory, type Past } from './batch.ts';
 import { openPast, recall } from './past.ts';
-import { TASK_MEMORY_BYTES } from './task-memory.ts';
+import { IDLE_TASK_BYTES } from './task-memory.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { Writer } from './writer.ts';
 
@@ -37,7 +37,7 @@ const IDLE_BATCH_MS = 5_000;
 /** How often changed rows are sent to whoever looks on. */
 const LIVE_INTERVAL_MS = 100;
 const LIVE_ROWS = 500;
-/** Where nobody looks on, rows are made this rarely: 500 of them take 5 ms. */
+/** Where nobody looks on, one row is offered this often, to find out whether somebody does: 500 of them take 5 ms. */
 const UNWATCHED_MS = 500;
 const FORGET_INTERVAL_MS = 10_000;
 
@@ -64,6 +64,7 @@ export class Pipeline {
   /** Whether a tick's flush waits for the store: one is enough, however long that takes. */
   #flushWaits = false;
   #lastLive = 0;
+  #isWatched = false;
   #unwatchedUntil = 0;
   #lastForgot = 0;
 
@@ -176,14 +177,9 @@ export class Pipeline {
     const began = performance.now();
     const tasks = await writer.write(batch, this.#positions, to, this.#memory.workers.takeWrites());
     for (const [partition, done] of this.#positions) this.#positions.set(partition, Math.max(done, to));
-    let held = 0;
-    let bytes = 0;
     batch.settle();
-    for (const memory of this.#memory.tasks.values()) {
-      held += memory.size;
-      bytes += memory.bytes;
-    }
-    telemetry.memory({ tasks: held, bytes, bound: this.#memory.tasks.size * TASK_MEMORY_BYTES });
+    const { size, idleBytes } = this.#memory.tasks;
+    telemetry.memory({ tasks: size, bytes: idleBytes, bound: IDLE_TASK_BYTES });
     telemetry.wrote({
       events: batch.events,
       tasks,
@@ -201,13 +197,14 @@ export class Pipeline {
   #sendLive(batch: Batch): void {
     if (performance.now() < this.#unwatchedUntil) return;
     const at = Date.now() / 1000;
-    const offers = batch.takeLive(LIVE_ROWS).map(({ cluster, rows, omitted }) => {
+    const offers = batch.takeLive(this.#isWatched ? LIVE_ROWS : 1).map(({ cluster, rows, omitted }) => {
       const message: LiveTasks = { cluster, rows, omitted, at };
       return this.#options.bus.offer(liveTasksSubject(cluster), JSON.stringify(message));
     });
     if (offers.length === 0) return;
     void Promise.all(offers).then((heard) => {
-      if (!heard.includes(true)) this.#unwatchedUntil = performance.now() + UNWATCHED_MS;
+      this.#isWatched = heard.includes(true);
+      if (!this.#isWatched) this.#unwatchedUntil = performance.now() + UNWATCHED_MS;
     });
   }
 

@@ -1,76 +1,52 @@
 import { resultState, type Task, type TaskEvent, type TaskFact } from '@meadow/celery';
 import { FINAL_STATES, type RetentionPolicy, type TaskEventReader, type TaskListRow } from '@meadow/contract';
-import type { RowBinary, StoredTaskEvent, TaskWriteRow } from '@meadow/store';
-import type { Known } from './task-memory.ts';
+import type { RowBinary, TaskWriteRow } from '@meadow/store';
 
 const DAY_SECONDS = 86_400;
 const FINAL = new Set<string>(FINAL_STATES);
 /** A list shows the beginning of long texts; the whole is one click away. Characters. */
 const LIST_TEXT = 200;
 
-/** The state that each of Celery's events brings; a custom `task-foo-bar` brings `FOO-BAR`. */
-const EVENT_STATES: Readonly<Record<string, string>> = {
-  'task-sent': 'PENDING',
-  'task-received': 'RECEIVED',
-  'task-started': 'STARTED',
-  'task-succeeded': 'SUCCESS',
-  'task-failed': 'FAILURE',
-  'task-retried': 'RETRY',
-  'task-revoked': 'REVOKED',
-  'task-rejected': 'REJECTED',
-  'task-cancelled': 'RETRY',
-};
-const isCelerysOwn = (type: string): boolean => Object.hasOwn(EVENT_STATES, type);
+/** What the row of an event is made of beyond its bytes. */
+interface TypeFacts {
+  /** The state that it brings; '' when it brings none. */
+  readonly state: string;
+  /** Whether it is told how long its task waited. */
+  readonly isStartedOrLater: boolean;
+  /** Whether it may tell an exception. */
+  readonly mayFail: boolean;
+}
 
-const STARTED_OR_LATER = new Set([
-  'task-started',
-  'task-succeeded',
-  'task-failed',
-  'task-retried',
-  'task-revoked',
-  'task-rejected',
+const facts = (state: string, isStartedOrLater: boolean, mayFail: boolean): TypeFacts => ({
+  state,
+  isStartedOrLater,
+  mayFail,
+});
+
+const CELERYS_OWN: ReadonlyMap<string, TypeFacts> = new Map([
+  ['task-sent', facts('PENDING', false, false)],
+  ['task-received', facts('RECEIVED', false, false)],
+  ['task-started', facts('STARTED', true, false)],
+  ['task-succeeded', facts('SUCCESS', true, false)],
+  ['task-failed', facts('FAILURE', true, true)],
+  ['task-retried', facts('RETRY', true, true)],
+  ['task-revoked', facts('REVOKED', true, true)],
+  ['task-rejected', facts('REJECTED', true, true)],
+  ['task-cancelled', facts('RETRY', false, true)],
 ]);
 
-/**
- * A task event as the fold reads it, out of what the store gave back. It has to be the same as the one that `factAt` reads,
- * since the fold takes what differs in anything for two.
- */
-export function asTaskEvent(event: StoredTaskEvent): TaskFact {
-  const { type, timestamp, clock = null, pid = null, worker: hostname, task_id: uuid = '' } = event;
-  const base = { type: type as TaskEvent['type'], timestamp, clock, pid, hostname, uuid };
-  const isOurs = type.startsWith('meadow-');
-  if (!isOurs && !isCelerysOwn(type)) return { ...parsedExtra(event.extra ?? ''), ...base };
-  const ours = isOurs ? { extra: event.extra || null, end_reason: event.end_reason || null } : null;
-  return {
-    ...base,
-    ...ours,
-    retries: event.retries ?? null,
-    runtime: event.runtime ?? null,
-    terminated: event.terminated ?? null,
-    expired: event.expired ?? null,
-    requeue: event.requeue ?? null,
-    // an empty text is as good as none to everybody
-    name: event.name || null,
-    args: event.args || null,
-    kwargs: event.kwargs || null,
-    eta: event.eta || null,
-    expires: event.expires || null,
-    root_id: event.root_id || null,
-    parent_id: event.parent_id || null,
-    queue: event.queue || null,
-    exchange: event.exchange || null,
-    routing_key: event.routing_key || null,
-    result: event.result || null,
-    exception: event.exception || null,
-    traceback: event.traceback || null,
-    signum: event.signum || null,
-  };
+/** A custom `task-foo-bar` brings `FOO-BAR`. */
+function typeFacts(type: string): TypeFacts {
+  return CELERYS_OWN.get(type) ?? facts(stateOf(type), false, true);
 }
+
+/** Whether an event of this type has to be walked through before its row can be made; else it is enough to skim it. */
+export const mayTellException = (type: string): boolean => typeFacts(type).mayFail;
 
 /** The task event that the reader is at, of this task, as the fold reads it. */
 export function factAt(event: TaskEventReader, uuid: string): TaskFact {
   const { type } = event;
-  if (isCelerysOwn(type)) return lifeFactAt(event, type, uuid);
+  if (CELERYS_OWN.has(type)) return lifeFactAt(event, type, uuid);
   if (type.startsWith('meadow-')) {
     const ours = { extra: textAt(event, 'extra'), end_reason: textAt(event, 'end_reason') };
     return { ...lifeFactAt(event, type, uuid), ...ours } as TaskFact;
@@ -134,10 +110,9 @@ function parsedExtra(extra: string): Record<string, unknown> {
   }
 }
 
-/** The state that an event brings; '' when it brings none. */
 function stateOf(type: string): string {
   if (type === 'meadow-lost') return 'LOST';
-  return EVENT_STATES[type] ?? resultState(type) ?? (type.startsWith('task-') ? type.slice(5).toUpperCase() : '');
+  return resultState(type) ?? (type.startsWith('task-') ? type.slice(5).toUpperCase() : '');
 }
 
 /**
@@ -149,23 +124,24 @@ export function appendEvent(
   rows: RowBinary,
   event: TaskEventReader,
   cluster: string,
-  task: Known | null,
+  task: Task | null,
   keepEventsDays: number,
 ): void {
-  const { data, type } = event;
+  const { data } = event;
+  const { state, isStartedOrLater, mayFail } = typeFacts(event.type);
   rows.row();
   rows.copy(data, event.headBegin, event.headEnd);
   rows.text(cluster);
   if (event.has('name') || task === null) copyText(rows, event, 'name');
-  else rows.text(task.name);
+  else rows.text(task.name ?? '');
   if (event.has('queue') || task === null) copyText(rows, event, 'queue');
-  else rows.text(task.queue);
+  else rows.text(task.queue ?? '');
   if (event.has('root_id') || task === null) copyText(rows, event, 'root_id');
-  else rows.text(task.rootId);
+  else rows.text(task.rootId ?? '');
   copyText(rows, event, 'parent_id');
-  rows.text(stateOf(type));
-  rows.text(task !== null && event.has('exception') ? task.exceptionType : '');
-  rows.nullableFloat64(task !== null && STARTED_OR_LATER.has(type) ? task.waitSeconds : null);
+  rows.text(state);
+  rows.text(task !== null && mayFail && event.has('exception') ? (task.exceptionType ?? '') : '');
+  rows.nullableFloat64(task !== null && isStartedOrLater ? task.waitSeconds : null);
   rows.uint32(keepEventsDays === 14 ? 0 : Math.floor(event.collectedAt) + keepEventsDays * DAY_SECONDS);
 }
 
@@ -174,9 +150,7 @@ function copyText(rows: RowBinary, event: TaskEventReader, column: 'name' | 'que
 }
 
 /** The line of a task in a list, as it stands now. */
-export function listRow(cluster: string, known: Known): TaskListRow {
-  const { firstSeenAt } = known;
-  const task = known.read();
+export function listRow(cluster: string, task: Task, firstSeenAt: number): TaskListRow {
   return {
     cluster,
     task_id: task.id,
@@ -204,10 +178,14 @@ export function listRow(cluster: string, known: Known): TaskListRow {
   };
 }
 
-/** The row of a task as it stands now; notes on the way what the rows of its events need. */
-export function taskRow(cluster: string, known: Known, version: number, retention: RetentionPolicy): TaskWriteRow {
-  const { firstSeenAt } = known;
-  const task = known.note();
+/** The row of a task as it stands now. @param firstSeenAt Unix seconds: part of the row's key */
+export function taskRow(
+  cluster: string,
+  task: Task,
+  firstSeenAt: number,
+  version: number,
+  retention: RetentionPolicy,
+): TaskWriteRow {
   // an open task, or one given up for lost, is kept for the shortest time: no version of a row may outlive the one that
   // replaces it
   const ended = task.state === 'SUCCESS' ? retention.success : retention.failure;

@@ -1,245 +1,244 @@
-import { emptyTask, factsOf, foldMany, type Task, type TaskFact } from '@meadow/celery';
+import type { Task } from '@meadow/celery';
 import { NONE, type EventList } from './event-list.ts';
-import { isFinal } from './rows.ts';
-
-const TASK_BYTES = 600;
-const FACT_BYTES = 700;
-/** A task with more events than this in a batch is folded at once: it may be looked at ten times a second. */
-const MAX_WAITING = 64;
-
-/**
- * A task that is held in memory. The events of the batch that touched it last stay where they lie in the batch's list and
- * are folded when somebody looks. Of a task that begins and ends within a batch nothing else is ever kept.
- */
-export class Known {
-  /** What it is without the events that wait. */
-  #task: Task;
-  #list: EventList | null = null;
-  /** The place of the last of them in the list. */
-  #last = NONE;
-  #waiting = 0;
-  readonly id: string;
-  /** Unix seconds at which the pipeline first heard of it: part of its row's key, so it never changes. */
-  readonly firstSeenAt: number;
-  /** Rough size in bytes. */
-  size = TASK_BYTES;
-  /** The batch that touched it last; what the open or the running batch touched is not given up. */
-  touched: number;
-  /** The batch among whose rows it is, and the round of live rows: so that it is there once. */
-  listedBy = 0;
-  shownIn = 0;
-  /** What its events' rows are joined on, as its own row was made last. */
-  name = '';
-  queue = '';
-  rootId = '';
-  exceptionType = '';
-  waitSeconds: number | null = null;
-  /** Whether nothing more was expected of it then. */
-  final = false;
-  /** Whether it told its end itself: one that was given up for lost may go on. */
-  ended = false;
-
-  constructor(id: string, past: readonly TaskFact[], firstSeenAt: number, batch: number) {
-    this.id = id;
-    this.#task = past.length === 0 ? emptyTask(id) : foldMany(emptyTask(id), past);
-    this.firstSeenAt = firstSeenAt;
-    this.touched = batch;
-  }
-
-  /** The task as it stands, made anew each time. */
-  read(): Task {
-    if (this.#list === null || this.#last === NONE) return this.#task;
-    return foldMany(this.#task, this.#list.factsOf(this.id, this.#last));
-  }
-
-  /** As `read`, and notes what the rows of its events need to know. */
-  note(): Task {
-    const task = this.read();
-    this.name = task.name ?? '';
-    this.queue = task.queue ?? '';
-    this.rootId = task.rootId ?? '';
-    this.exceptionType = task.exceptionType ?? '';
-    this.waitSeconds = task.waitSeconds;
-    this.final = isFinal(task);
-    this.ended = this.final && task.endSource !== 'derived';
-    return task;
-  }
-
-  /** Whether the list holds events of it that no other place does. */
-  waitsIn(list: EventList): boolean {
-    return this.#list === list;
-  }
-
-  add(list: EventList, place: number): void {
-    if (this.#list !== list || this.#waiting === MAX_WAITING) this.settle();
-    this.#list = list;
-    list.setTask(place, this, this.#last);
-    this.#last = place;
-    this.#waiting++;
-  }
-
-  /** Takes what it needs out of the list. */
-  settle(): void {
-    if (this.#list === null) return;
-    this.#task = this.read();
-    this.#list = null;
-    this.#last = NONE;
-    this.#waiting = 0;
-    this.size = sizeOf(this.#task);
-  }
-}
+import { IdFilter } from './id-filter.ts';
+import { PastRing, type RingBytes } from './past-ring.ts';
+import { TaskKey } from './task-key.ts';
 
 export interface TaskMemoryOptions {
-  /** @default 32 MB */
-  readonly maxBytes?: number;
+  /** What idle tasks may take. @default 16 MB */
+  readonly idleBytes?: number;
 }
 
-/** What one cluster's tasks may take unless told otherwise. */
-export const TASK_MEMORY_BYTES = 32_000_000;
+/** What the events of idle tasks may take unless told otherwise. */
+export const IDLE_TASK_BYTES = 16_000_000;
+
+/** How far a task is known to be, when its row was made last. */
+const OPEN = 0;
+/** Given up for lost: nothing more is expected of it, but it may go on. */
+const LOST = 1;
+const ENDED = 2;
 
 /**
- * Tasks of one cluster by id, newest used last, bounded in bytes. Those that ended go first (`release`): most of what is held is open.
- * What is given up is remembered in filters, so that an unknown id tells whether the store may hold its past (look it up)
- * or the task is new (do not).
+ * The tasks of all clusters, each with a number of its own, its handle. A task lies with the batch that touched it last, in
+ * that batch's `EventList`; one that has not ended is idle when that batch is settled, and its events are kept in a ring of
+ * bounded size. What falls out of it, and what has ended, is given up and remembered in filters, so that an unknown id tells
+ * whether the store may hold its past (look it up) or the task is new (do not).
+ *
+ * A task is a row of numbers and no object: tens of thousands begin and end within a second.
  */
 export class TaskMemory {
-  readonly #known = new Map<string, Known>();
-  readonly #maxBytes: number;
+  /** Batches that are not settled, by number: where tasks lie that are not idle. */
+  readonly lists = new Map<number, EventList>();
+  readonly #clusters = new Map<string, number>();
+  readonly #key = new TaskKey();
+  readonly #idle: PastRing;
   /** What was given up while more was expected of it. Apart from those that ended, which would push it out within minutes. */
-  readonly #open = new IdFilter();
-  readonly #ended = new IdFilter();
-  #bytes = 0;
+  readonly #givenUpOpen = new IdFilter();
+  readonly #givenUpEnded = new IdFilter();
+  /** By hash: the first handle, whose row leads to the next. */
+  #heads = new Int32Array(FIRST_ROWS).fill(NONE);
+  #rows = new Int32Array(FIRST_ROWS * WIDTH);
+  #firstSeen = new Float64Array(FIRST_ROWS);
+  /** How far each is known to be. */
+  #reached = new Uint8Array(FIRST_ROWS);
+  /** Handles that were never used begin here; those that are free again are linked. */
+  #unused = 0;
+  #free = NONE;
+  #size = 0;
 
-  constructor(options: TaskMemoryOptions = {}) {
-    this.#maxBytes = options.maxBytes ?? TASK_MEMORY_BYTES;
+  constructor({ idleBytes = IDLE_TASK_BYTES }: TaskMemoryOptions = {}) {
+    this.#idle = new PastRing(idleBytes, (handle, at) => {
+      if (this.#rows[handle * WIDTH + BATCH] === IDLE && this.#rows[handle * WIDTH + PLACE] === at)
+        this.#giveUp(handle);
+    });
   }
 
+  /** Tasks held. */
   get size(): number {
-    return this.#known.size;
+    return this.#size;
   }
 
-  get bytes(): number {
-    return this.#bytes;
+  /** Bytes that idle tasks take, or took before they were touched again. */
+  get idleBytes(): number {
+    return this.#idle.used;
   }
 
-  get(id: string): Known | undefined {
-    return this.#known.get(id);
+  /** The number of a cluster, from now on. */
+  clusterNumber(name: string): number {
+    let number = this.#clusters.get(name);
+    if (number === undefined) this.#clusters.set(name, (number = this.#clusters.size));
+    return number;
   }
 
-  /** Whether the store may know more of this id than memory does. Never wrong when it says no; wrong in 2 % of yes. */
-  mayBeStored(id: string): boolean {
-    return this.#open.has(id) || this.#ended.has(id);
-  }
-
-  /** Notes that the store knows of this id: it was written before this process began. */
-  noteStored(id: string): void {
-    this.#open.add(id);
-  }
-
-  /** Starts to hold a task: a new one, or one with the past that the store gave back. */
-  hold(id: string, past: readonly TaskFact[], firstSeenAt: number, batch: number): Known {
-    const known = new Known(id, past, firstSeenAt, batch);
-    this.#known.set(id, known);
-    this.#bytes += known.size;
-    return known;
-  }
-
-  /** Adds an event that lies in the list of the batch. */
-  apply(known: Known, list: EventList, place: number, batch: number): void {
-    if (known.touched !== batch) {
-      // a Map keeps the order of insertion: setting anew moves the task to the young end
-      this.#known.delete(known.id);
-      this.#known.set(known.id, known);
-      known.touched = batch;
+  /** @param data the id's UTF-8 from `begin` to `end` @returns the task's handle, or `NONE` */
+  find(cluster: number, data: Uint8Array, begin: number, end: number): number {
+    const key = this.#key;
+    const rows = this.#rows;
+    key.read(data, begin, end);
+    let handle = this.#heads[this.#slot(key.hash, cluster)] ?? NONE;
+    while (handle !== NONE) {
+      const row = handle * WIDTH;
+      if (key.isAt(rows, row) && rows[row + CLUSTER] === cluster) break;
+      handle = rows[row + NEXT] ?? NONE;
     }
-    this.#bytes -= known.size;
-    known.add(list, place);
-    this.#bytes += known.size;
+    return handle;
   }
 
-  /** Makes the list free to be forgotten: a task of it that nothing later touched is given up when it ended. */
-  release(known: Known, list: EventList): void {
-    if (!known.waitsIn(list) || this.#known.get(known.id) !== known) return;
-    if (known.final) return void this.#giveUp(known);
-    this.#bytes -= known.size;
-    known.settle();
-    this.#bytes += known.size;
+  /** Whether the store may know of the task that `find` did not find. Never wrong when it says no; wrong in 2 % of yes. */
+  mayBeStored(cluster: number): boolean {
+    return this.#givenUpOpen.has(this.#key, cluster) || this.#givenUpEnded.has(this.#key, cluster);
   }
 
-  /**
-   * Where the bound is not kept, gives up what was used longest ago. What batch `firstOpenBatch` or a later one touched
-   * stays.
-   */
-  shrink(firstOpenBatch: number): void {
-    for (const known of this.#known.values()) {
-      if (this.#bytes <= this.#maxBytes || known.touched >= firstOpenBatch) return;
-      this.#giveUp(known);
+  /** Notes that the store knows of this task: it was written before this process began. */
+  noteStored(cluster: string, id: string): void {
+    const bytes = Buffer.from(id);
+    this.#key.read(bytes, 0, bytes.length);
+    this.#givenUpOpen.add(this.#key, this.clusterNumber(cluster));
+  }
+
+  /** Starts to hold the task that `find` did not find. @param firstSeenAt see there */
+  hold(cluster: number, firstSeenAt: number): number {
+    if (this.#free === NONE && this.#unused === this.#firstSeen.length) this.#grow();
+    const handle = this.#free === NONE ? this.#unused++ : this.#free;
+    const row = handle * WIDTH;
+    const rows = this.#rows;
+    if (handle === this.#free) this.#free = rows[row + NEXT] ?? NONE;
+    this.#key.writeTo(rows, row);
+    rows[row + CLUSTER] = cluster;
+    rows[row + BATCH] = IDLE;
+    rows[row + PLACE] = NONE;
+    this.#reached[handle] = OPEN;
+    this.#link(handle, this.#key.hash);
+    this.#firstSeen[handle] = firstSeenAt;
+    this.#size++;
+    return handle;
+  }
+
+  /** Unix seconds at which the pipeline first heard of it: part of its row's key, so it never changes once that is written. */
+  firstSeenAt(handle: number): number {
+    return this.#firstSeen[handle] ?? 0;
+  }
+
+  setFirstSeenAt(handle: number, seconds: number): void {
+    this.#firstSeen[handle] = seconds;
+  }
+
+  /** The task's place in this batch, or `NONE` when it does not lie there. */
+  placeIn(batch: number, handle: number): number {
+    const row = handle * WIDTH;
+    return this.#rows[row + BATCH] === batch ? (this.#rows[row + PLACE] ?? NONE) : NONE;
+  }
+
+  /** The batch where the task lies; null when it is idle, or new. */
+  listOf(handle: number): EventList | null {
+    return this.lists.get(this.#rows[handle * WIDTH + BATCH] ?? IDLE) ?? null;
+  }
+
+  /** What is known of an idle task; null for a new one. */
+  idleAt(handle: number): RingBytes | null {
+    const at = this.#rows[handle * WIDTH + PLACE] ?? NONE;
+    return at === NONE ? null : this.#idle.at(at);
+  }
+
+  /** Says that the task lies with this batch from now on. */
+  place(handle: number, batch: number, place: number): void {
+    this.#rows[handle * WIDTH + BATCH] = batch;
+    this.#rows[handle * WIDTH + PLACE] = place;
+  }
+
+  /** The task as it stands, wherever it lies, unless it is idle. */
+  read(handle: number): Task {
+    const row = handle * WIDTH;
+    const list = this.lists.get(this.#rows[row + BATCH] ?? IDLE);
+    if (list === undefined) throw new Error(`task ${handle} lies with no batch`);
+    return list.read(this.#rows[row + PLACE] ?? NONE);
+  }
+
+  /** Notes how the task stands in its row: when its batch is settled, one that is final is given up. */
+  noteReached(handle: number, isFinal: boolean, isLost: boolean): void {
+    this.#reached[handle] = !isFinal ? OPEN : isLost ? LOST : ENDED;
+  }
+
+  /** Lets a task go from a batch that is settled: it ended, or it is idle. One that a later batch touched stays there. */
+  release(handle: number, list: EventList, place: number): void {
+    const row = handle * WIDTH;
+    const rows = this.#rows;
+    if (rows[row + BATCH] !== list.number) return;
+    if (this.#reached[handle] !== OPEN) return this.#giveUp(handle);
+    const bytes = list.factBytes(place);
+    const at = list.isWhole(place) ? this.#idle.push(handle, bytes) : NONE;
+    if (at === NONE) return this.#giveUp(handle);
+    const { data, begin } = this.#idle.at(at);
+    list.copyFacts(place, data, begin);
+    rows[row + BATCH] = IDLE;
+    rows[row + PLACE] = at;
+  }
+
+  #giveUp(handle: number): void {
+    const row = handle * WIDTH;
+    const rows = this.#rows;
+    const key = this.#key;
+    key.readFrom(rows, row);
+    const cluster = rows[row + CLUSTER] ?? 0;
+    (this.#reached[handle] === ENDED ? this.#givenUpEnded : this.#givenUpOpen).add(key, cluster);
+    this.#unlink(handle, this.#slot(key.hash, cluster));
+    rows[row + BATCH] = GONE;
+    rows[row + NEXT] = this.#free;
+    this.#free = handle;
+    this.#size--;
+  }
+
+  #slot(hash: number, cluster: number): number {
+    return (hash ^ Math.imul(cluster, 0x9e3779b1)) & (this.#heads.length - 1);
+  }
+
+  #link(handle: number, hash: number): void {
+    const slot = this.#slot(hash, this.#rows[handle * WIDTH + CLUSTER] ?? 0);
+    this.#rows[handle * WIDTH + NEXT] = this.#heads[slot] ?? NONE;
+    this.#heads[slot] = handle;
+  }
+
+  #unlink(handle: number, slot: number): void {
+    const rows = this.#rows;
+    const next = rows[handle * WIDTH + NEXT] ?? NONE;
+    let at = this.#heads[slot] ?? NONE;
+    if (at === handle) {
+      this.#heads[slot] = next;
+      return;
+    }
+    while (rows[at * WIDTH + NEXT] !== handle) at = rows[at * WIDTH + NEXT] ?? NONE;
+    rows[at * WIDTH + NEXT] = next;
+  }
+
+  /** Doubles; called when every handle is in use. */
+  #grow(): void {
+    const rows = new Int32Array(this.#rows.length * 2);
+    rows.set(this.#rows);
+    const firstSeen = new Float64Array(this.#firstSeen.length * 2);
+    firstSeen.set(this.#firstSeen);
+    const reached = new Uint8Array(this.#reached.length * 2);
+    reached.set(this.#reached);
+    this.#rows = rows;
+    this.#firstSeen = firstSeen;
+    this.#reached = reached;
+    this.#heads = new Int32Array(firstSeen.length).fill(NONE);
+    const key = new TaskKey();
+    for (let handle = 0; handle < this.#unused; handle++) {
+      key.readFrom(rows, handle * WIDTH);
+      this.#link(handle, key.hash);
     }
   }
-
-  #giveUp(known: Known): void {
-    this.#known.delete(known.id);
-    this.#bytes -= known.size;
-    (known.ended ? this.#ended : this.#open).add(known.id);
-  }
 }
 
-function sizeOf(task: Task): number {
-  let bytes = TASK_BYTES;
-  for (const { args, kwargs, result, traceback, exception } of factsOf(task)) {
-    bytes += FACT_BYTES + length(args) + length(kwargs) + length(result) + length(traceback) + length(exception);
-  }
-  return bytes;
-}
-
-const length = (text: string | null | undefined): number => text?.length ?? 0;
-
-/** Bits of one generation: with 4 hashes about 1 % false hits at 800,000 ids. */
-const FILTER_BITS = 1 << 23;
-const FILTER_IDS = 800_000;
-
-/** A Bloom filter in two generations: 2 MB, remembers at least the last 800,000 ids. */
-class IdFilter {
-  #young = new Uint32Array(FILTER_BITS / 32);
-  #old = new Uint32Array(FILTER_BITS / 32);
-  #count = 0;
-
-  add(id: string): void {
-    if (this.#count >= FILTER_IDS) {
-      const recycled = this.#old;
-      this.#old = this.#young;
-      this.#young = recycled.fill(0);
-      this.#count = 0;
-    }
-    const [first, step] = hashes(id);
-    for (let round = 0, bit = first; round < 4; round++, bit = (bit + step) >>> 0) {
-      const at = bit & (FILTER_BITS - 1);
-      this.#young[at >>> 5] = (this.#young[at >>> 5] ?? 0) | (1 << (at & 31));
-    }
-    this.#count++;
-  }
-
-  has(id: string): boolean {
-    const [bit, step] = hashes(id);
-    return covers(this.#young, bit, step) || covers(this.#old, bit, step);
-  }
-}
-
-function covers(bits: Uint32Array, bit: number, step: number): boolean {
-  for (let round = 0; round < 4; round++, bit = (bit + step) >>> 0) {
-    const at = bit & (FILTER_BITS - 1);
-    if (((bits[at >>> 5] ?? 0) & (1 << (at & 31))) === 0) return false;
-  }
-  return true;
-}
-
-function hashes(id: string): [number, number] {
-  let first = 0x811c9dc5;
-  let second = 0x9747b28c;
-  for (let index = 0; index < id.length; index++) {
-    const code = id.charCodeAt(index);
-    first = Math.imul(first ^ code, 0x01000193);
-    second = Math.imul(second ^ code, 0x5bd1e995) ^ (second >>> 13);
-  }
-  return [(first ^ (first >>> 15)) >>> 0, (second | 1) >>> 0];
-}
+/** Rows at the start: a power of two, and so stays their number. */
+const FIRST_ROWS = 1 << 15;
+/** Numbers of a row, half a line of the processor's cache: four of the id, and behind them: */
+const WIDTH = 8;
+const CLUSTER = 4;
+/** The next handle of the same hash; of a free row, the next that is free. */
+const NEXT = 5;
+/** The batch where the task lies, and its place there; or `IDLE` and its place in the ring. */
+const BATCH = 6;
+const PLACE = 7;
+const IDLE = -1;
+const GONE = -2;

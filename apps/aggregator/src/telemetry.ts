@@ -61,7 +61,11 @@ export function createTelemetry(log: Logger, registry: Registry, flow: Aggregato
     registers,
   });
   const tasks = new Gauge({ name: 'meadow_aggregator_tasks_in_memory', help: 'tasks held for folding', registers });
-  const bytes = new Gauge({ name: 'meadow_aggregator_task_memory_bytes', help: 'estimated size of those', registers });
+  const bytes = new Gauge({
+    name: 'meadow_aggregator_task_memory_bytes',
+    help: 'events of those that are idle',
+    registers,
+  });
   const partitions = new Gauge({
     name: 'meadow_aggregator_partitions',
     help: 'partitions that this replica writes',

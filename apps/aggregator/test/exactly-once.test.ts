@@ -46,23 +46,65 @@ test('counts in events, tasks and rollups are exact though the aggregator is kil
   await running.stop();
 }, 240_000);
 
-test('counts are exact though ClickHouse and NATS are killed in between', async () => {
-  const tasks = 10_000;
+test('counts are exact though ClickHouse is killed in the middle of writing, and NATS in between', async () => {
+  const kills = 6;
   await using _running = await rig.aggregator();
-  for (let index = 0; index < tasks; index += 200) {
-    await rig.publish('outage', lives('outage', index, 200));
-    await delay(20);
-    if (index === 3_000) {
+  const intents = await rig.bus.bucket(BUCKETS.intents, (value) => value as Intent);
+  const done = new AbortController();
+  let killed = 0;
+  const killing = (async () => {
+    for await (const change of intents.watch(done.signal)) {
+      if (change.kind !== 'put' || change.value.to === 0) continue;
+      await delay(Math.random() * 70);
       await rig.meadow.clickhouse.kill9();
       await rig.meadow.clickhouse.restart();
+      if (++killed === kills) break;
     }
-    if (index === 6_000) {
-      await rig.meadow.nats.kill9();
-      await rig.meadow.nats.restart();
-      await waitFor(() => rig.bus.connected, { what: 'NATS to be back', deadlineMs: 15_000 });
-    }
-  }
+  })();
+  let tasks = 0;
+  const publish = async (): Promise<void> => {
+    await rig.publish('outage', lives('outage', tasks, 200));
+    tasks += 200;
+    await delay(40);
+  };
+  for (const end = performance.now() + 60_000; killed < kills && performance.now() < end;) await publish();
+  done.abort();
+  await killing;
+  expect(killed).toBe(kills);
+  for (let round = 0; round < 20; round++) await publish();
+  await rig.meadow.nats.kill9();
+  await rig.meadow.nats.restart();
+  await waitFor(() => rig.bus.connected, { what: 'NATS to be back', deadlineMs: 15_000 });
+  for (let round = 0; round < 20; round++) await publish();
   await rig.expectExactly('outage', tasks);
+}, 150_000);
+
+test('while ClickHouse is away no more than two batches are taken, the rest stays in NATS, and is stored afterwards', async () => {
+  await using running = await rig.aggregator();
+  await rig.publish('held', lives('held', 0, 100));
+  await rig.expectExactly('held', 100);
+  await rig.meadow.clickhouse.kill9();
+  process.kill(running.pid, 'SIGSTOP');
+  // 250,000 events, five batches
+  for (let index = 1; index <= 125; index++) await rig.publish('held', lives('held', index * 500, 500));
+  process.kill(running.pid, 'SIGCONT');
+  const waiting = async (): Promise<number> => {
+    const text = await (await fetch(`${running.url}/metrics`)).text();
+    return Number(/^meadow_hop_waiting_messages\{hop="nats-aggregator".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  };
+  await waitFor(async () => (await waiting()) > 0, { what: 'the aggregator to take more', deadlineMs: 20_000 });
+  let before = -1;
+  const atRest = async (): Promise<boolean> => {
+    const now = await waiting();
+    const same = now === before;
+    before = now;
+    return same;
+  };
+  await waitFor(atRest, { what: 'the aggregator to take no more', deadlineMs: 30_000, everyMs: 1_500 });
+  // of a thousand messages four hundred are two batches, and 64 are read ahead
+  expect(before).toBeGreaterThan(450);
+  await rig.meadow.clickhouse.restart();
+  await rig.expectExactly('held', 62_600);
 }, 120_000);
 
 test('what the store refuses for another reason than the rows is written when that is mended, and not kept aside', async () => {

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Batch, Output, type Memory } from '../src/batch.ts';
 import { RecentIds } from '../src/recent-ids.ts';
+import { TaskMemory } from '../src/task-memory.ts';
 import { WorkerMemory } from '../src/worker-memory.ts';
 
 setFlagsFromString('--expose-gc');
@@ -32,7 +33,7 @@ function message(seq: number, at: number) {
 
 test('memory stays as it is, however many tasks were ever seen', { timeout: 300_000 }, async () => {
   const memory: Memory = {
-    tasks: new Map(),
+    tasks: new TaskMemory(),
     workers: new WorkerMemory(),
     recent: new RecentIds(1 << 20),
     output: new Output(),

@@ -1,12 +1,13 @@
+import { BusError, openBus } from '@meadow/bus';
 import { BUCKETS, EVENTS_STREAM, retentionPolicy, type PipelineEvent } from '@meadow/contract';
-import { migrate, openStore } from '@meadow/store';
+import { migrate, openStore, type Store } from '@meadow/store';
 import { waitFor, type Service } from '@meadow/testkit';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Batch } from '../src/batch.ts';
 import { PartitionTable, type Places } from '../src/partition-table.ts';
 import { recall } from '../src/past.ts';
-import { recoverWriter } from '../src/recovery.ts';
+import { recoverWriter, tidy } from '../src/recovery.ts';
 import type { Intent } from '../src/intent.ts';
 import { Writer } from '../src/writer.ts';
 import { life, lives, openRig, type Rig } from './rig.ts';
@@ -129,30 +130,60 @@ test('a replica that stands still for 15 s loses its partitions, and writes noth
   await rig.expectExactly('paused', await flow.stop());
 }, 120_000);
 
-test('a writer that was taken for dead can begin no other batch, and its partitions go on where its last one ends', async () => {
-  await using store = openStore({ url: rig.meadow.clickhouse.url });
+const PARTITIONS = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** What a term works with, every partition of it written up to position 3 and free. */
+async function openDesk(store: Store) {
   await migrate(store);
   const { createdAt: stream } = await rig.bus.events.state();
   const intents = await rig.bus.bucket(BUCKETS.intents, (value) => value as Intent);
   const table = new PartitionTable(await rig.bus.bucket(BUCKETS.partitions, (value) => value as Places));
   const signal = AbortSignal.timeout(30_000);
   const ignore = (): void => undefined;
-  const inserts = {
-    store,
-    signal,
-    retentionOf: () => retentionPolicy.parse({}),
-    poolOf: () => 'p',
-    onRetry: ignore,
-    onBuried: ignore,
-  };
+  const told = { onRetry: ignore, onBuried: ignore };
+  const inserts = { store, signal, retentionOf: () => retentionPolicy.parse({}), poolOf: () => 'p', ...told };
   await table.begin(async () => stream);
-  const every = await table.take('before.1', new Set([0, 1, 2, 3, 4, 5, 6, 7]));
-  await table.release('before.1', new Map([...every.keys()].map((partition) => [partition, 3])));
+  await table.take('before.1', new Set(PARTITIONS));
+  await table.release('before.1', new Map(PARTITIONS.map((partition) => [partition, 3])));
+  return { stream, intents, table, signal, inserts };
+}
+
+test('what a crash would have to repeat is not freed, nor what any partition still waits for', async () => {
+  await using store = openStore({ url: rig.meadow.clickhouse.url });
+  const { stream, intents, table, inserts } = await openDesk(store);
+  for (let index = 0; index < 12; index++) await rig.publish('kept', life('kept', index));
+  const firstKept = async (): Promise<number> => {
+    await tidy({ bus: rig.bus, table, intents, inserts }, () => true);
+    return (await rig.bus.events.state()).firstSeq;
+  };
+  const memory = await recall(new Set([2, 5]), inserts);
+  const writer = await Writer.open(intents, 'one.1', stream, inserts);
+  const taken = await table.take('one.1', new Set([2, 5]));
+  await writer.write(new Batch(1, memory), taken, 7, []);
+  expect(await firstKept()).toBe(4);
+  // the others go on: what this one has begun decides
+  await table.take('two.1', new Set(PARTITIONS));
+  await table.release('two.1', new Map([0, 1, 3, 4, 6, 7].map((partition) => [partition, 11])));
+  expect(await firstKept()).toBe(4);
+  await writer.write(new Batch(2, memory), new Map([...taken.keys()].map((partition) => [partition, 7])), 9, []);
+  expect(await firstKept()).toBe(8);
+  await table.release('one.1', new Map([...taken.keys()].map((partition) => [partition, 9])));
+  expect(await firstKept()).toBe(10);
+}, 60_000);
+
+test('a writer that was taken for dead can begin no other batch, and its partitions go on where its last one ends', async () => {
+  await using store = openStore({ url: rig.meadow.clickhouse.url });
+  const { stream, intents, table, signal, inserts } = await openDesk(store);
   const writer = await Writer.open(intents, 'paused.1', stream, inserts);
   const taken = await table.take('paused.1', new Set([2, 5]));
   expect(Object.fromEntries(taken)).toEqual({ 2: 3, 5: 3 });
   const batch = new Batch(1, await recall(new Set([2, 5]), inserts));
   await writer.write(batch, taken, 7, []);
+  // from the first step of its recovery on, however far that comes
+  const away = await openBus({ url: rig.meadow.nats.url, name: 'away', signal });
+  await away[Symbol.asyncDispose]();
+  await expect(recoverWriter('paused.1', { bus: away, table, intents, inserts })).rejects.toThrow(BusError);
+  await expect(writer.write(batch, taken, 9, [])).rejects.toMatchObject({ code: 'BUS_CONFLICT' });
   await recoverWriter('paused.1', { bus: rig.bus, table, intents, inserts });
   await expect(writer.write(batch, taken, 9, [])).rejects.toMatchObject({ code: 'BUS_CONFLICT' });
   const goesOn = await table.take('other.1', new Set([1, 2, 5]));

@@ -29,8 +29,6 @@ export class TaskEventReader {
   #data: Buffer = EMPTY;
   #view: DataView = new DataView(EMPTY.buffer);
   #next = 0;
-  #at = 0;
-  #end = 0;
   /** The frame, without its length: from here to `frameEnd`, in bytes of the batch. */
   frameBegin = 0;
   frameEnd = 0;
@@ -84,61 +82,82 @@ export class TaskEventReader {
     return true;
   }
 
+  /**
+   * Goes back to the event whose frame begins here, which `next` has passed. Only its head as a whole, its type and the texts
+   * of its tail can be asked for then: what its row needs, without a walk through the head.
+   */
+  skim(frame: number): void {
+    this.#frameAt(frame);
+    this.#passTexts(COLUMN.type, COLUMN.type + 1, this.headBegin + HEAD_FIXED_BYTES, this.headEnd);
+    this.#passTexts(HEAD_SIZES.length, COLUMNS, this.headEnd, this.frameEnd);
+  }
+
+  #frameAt(frame: number): void {
+    this.frameBegin = frame + 4;
+    this.frameEnd = frame + 4 + this.#view.getUint32(frame, true);
+    this.headBegin = frame + 8;
+    this.headEnd = frame + 8 + this.#view.getUint32(frame + 4, true);
+  }
+
   #walk(): void {
+    const { headEnd, frameEnd } = this;
+    let at = this.headBegin + HEAD_FIXED_BYTES;
+    let column = HEAD_FIXED;
+    for (const last of HEAD_RUNS) {
+      at =
+        HEAD_SIZES[column] === TEXT
+          ? this.#passTexts(column, last, at, headEnd)
+          : this.#passNullables(column, last, at);
+      column = last;
+      if (at > headEnd) throw new TaskEventFormatError('a column is cut', at);
+    }
+    if (at !== headEnd) throw new TaskEventFormatError('a head is longer than its columns', at);
+    at = this.#passTexts(column, COLUMNS, at, frameEnd);
+    if (at > frameEnd) throw new TaskEventFormatError('a column is cut', at);
+    if (at !== frameEnd) throw new TaskEventFormatError('a frame is longer than its columns', at);
+  }
+
+  /** Passes texts. @returns where they end: beyond `end` if they are cut */
+  #passTexts(column: number, last: number, at: number, end: number): number {
     const data = this.#data;
     const begins = this.#begins;
     const ends = this.#ends;
-    const { headEnd } = this;
-    let at = this.headBegin;
-    this.#end = headEnd;
-    for (let column = 0; column < COLUMNS; column++) {
-      if (column === HEAD_SIZES.length) {
-        if (at !== headEnd) throw new TaskEventFormatError('a head is longer than its columns', at);
-        this.#end = this.frameEnd;
-      }
-      const size = HEAD_SIZES[column] ?? TEXT;
-      const first = at < this.#end ? (data[at] ?? 0) : LONG;
-      if (size === TEXT && first < LONG && at + first < this.#end) {
-        // a short text, as nearly all are, and the only columns that are many
+    for (; column < last; column++) {
+      const first = data[at] ?? 0;
+      if (first < LONG) {
         begins[column] = at + 1;
         at += 1 + first;
-        ends[column] = at;
-        continue;
-      }
-      this.#at = at;
-      if (size === TEXT) this.#passText(column);
-      else begins[column] = size > 0 ? this.#pass(size) : this.#passNullable(-size);
-      at = this.#at;
+      } else at = this.#longText(column, at, end);
+      ends[column] = at;
     }
-    if (at !== this.frameEnd) throw new TaskEventFormatError('a frame is longer than its columns', at);
-  }
-
-  #pass(bytes: number): number {
-    const at = this.#at;
-    if (at + bytes > this.#end) throw new TaskEventFormatError('a column is cut', at);
-    this.#at = at + bytes;
     return at;
   }
 
-  #passNullable(bytes: number): number {
-    const flag = this.#data[this.#pass(1)] ?? 0;
-    if (flag > 1) throw new TaskEventFormatError('a null mark is neither 0 nor 1', this.#at - 1);
-    return flag === 1 ? -1 : this.#pass(bytes);
+  #longText(column: number, at: number, end: number): number {
+    let length = 0;
+    let byte = LONG;
+    for (let factor = 1; byte >= LONG; factor *= 0x80) {
+      if (at >= end) throw new TaskEventFormatError('a column is cut', at);
+      if (factor > MAX_FACTOR) throw new TaskEventFormatError('the length of a text is wrong', at);
+      byte = this.#data[at++] ?? 0;
+      length += (byte & 0x7f) * factor;
+    }
+    this.#begins[column] = at;
+    if (length > end - at) throw new TaskEventFormatError('a column is cut', at);
+    return at + length;
   }
 
-  #passText(column: number): void {
-    let length = this.#data[this.#pass(1)] ?? 0;
-    if (length >= LONG) {
-      length &= 0x7f;
-      for (let factor = 0x80; ; factor *= 0x80) {
-        const byte = this.#data[this.#pass(1)] ?? 0;
-        length += (byte & 0x7f) * factor;
-        if (byte < 0x80) break;
-        if (factor > MAX_FACTOR) throw new TaskEventFormatError('the length of a text is wrong', this.#at);
-      }
+  /** Passes columns that may be null. @returns where they end, perhaps beyond the head */
+  #passNullables(column: number, last: number, at: number): number {
+    const data = this.#data;
+    const begins = this.#begins;
+    for (; column < last; column++) {
+      const mark = data[at++] ?? 0;
+      if (mark > 1) throw new TaskEventFormatError('a null mark is neither 0 nor 1', at - 1);
+      begins[column] = mark === 1 ? -1 : at;
+      if (mark === 0) at -= HEAD_SIZES[column] ?? 0;
     }
-    this.#begins[column] = this.#pass(length);
-    this.#ends[column] = this.#at;
+    return at;
   }
 
   get eventId(): string {
@@ -239,6 +258,15 @@ export class TaskEventReader {
     return this.#begins[index] !== this.#ends[index];
   }
 
+  /** Where the bytes of a text are in `data`, without its length. */
+  textBegin(column: TextColumn): number {
+    return this.#begins[COLUMN[column]] ?? 0;
+  }
+
+  textEnd(column: TextColumn): number {
+    return this.#ends[COLUMN[column]] ?? 0;
+  }
+
   /** Where a text of the tail begins in `data` as it is encoded, its length included. */
   encodedBegin(column: TailColumn): number {
     return column === 'name' ? this.headEnd : (this.#ends[COLUMN[column] - 1] ?? 0);
@@ -275,15 +303,22 @@ class RecurringTexts {
     const length = end - begin;
     if (length === 0) return '';
     if (length > 64) return data.toString('utf8', begin, end);
+    // names differ in how they end
     let hash = length;
-    for (let index = begin; index < end; index++) hash = Math.imul(hash, 31) + (data[index] ?? 0);
+    for (let index = Math.max(begin, end - 8); index < end; index++) hash = Math.imul(hash, 31) + (data[index] ?? 0);
     const place = (hash ^ (hash >>> 11)) & 2047;
     const held = this.#held[place] ?? '';
     if (held.length === length && equals(held, data, begin)) return held;
-    const text = data.toString('utf8', begin, end);
+    const text = interned(data.toString('utf8', begin, end));
     this.#held[place] = text;
     return text;
   }
+}
+
+/** The engine's own copy of a text: only by that does it find a property, or compare two texts, at once. */
+function interned(text: string): string {
+  for (const key in { [text]: 0 }) return key;
+  return text;
 }
 
 /** Whether a text is ASCII and the same; what is not ASCII has other bytes and is made anew each time. */
@@ -313,6 +348,15 @@ type HeadType = (typeof HEAD_COLUMNS)[number][1];
 
 /** Bytes of each column of the head; negative where it may be null. */
 const HEAD_SIZES: readonly number[] = HEAD_COLUMNS.map(([, type]) => sizeOf(type));
+
+/** Columns of fixed size, with which the head begins, and their bytes. */
+const HEAD_FIXED = HEAD_SIZES.findIndex((size) => size <= 0);
+const HEAD_FIXED_BYTES = HEAD_SIZES.slice(0, HEAD_FIXED).reduce((sum, size) => sum + size, 0);
+/** Behind them texts and columns that may be null take turns: where each run of the one or the other ends. */
+const HEAD_RUNS = HEAD_SIZES.flatMap((size, index) => {
+  const next = HEAD_SIZES[index + 1];
+  return index >= HEAD_FIXED && (next === undefined || (next === TEXT) !== (size === TEXT)) ? [index + 1] : [];
+});
 
 function sizeOf(type: HeadType): number {
   return type in SIZES ? SIZES[type as keyof typeof SIZES] : -NULLABLE_SIZES[type as keyof typeof NULLABLE_SIZES];

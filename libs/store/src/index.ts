@@ -19,6 +19,8 @@ export type { EncodedRows, Lines, WriteOptions } from './writes.ts';
 export { RowBinary } from './row-binary.ts';
 export type { Rows } from './row-binary.ts';
 export { appendTask, TASK_COLUMNS } from './task-row.ts';
+export { countedBeats } from './counted-beats.ts';
+export type { CountedBeat } from './counted-beats.ts';
 export { openTasksOf, taskHolders, workerFacts, workerProcesses } from './open-tasks.ts';
 export type { OpenTask, TaskHolder, WorkerFacts, WorkerProcess } from './open-tasks.ts';
 export { MAX_IDS, openTaskIds, recentEventIds, taskEventsByIds, taskKeysByIds } from './recovery.ts';

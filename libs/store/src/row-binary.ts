@@ -14,8 +14,11 @@ interface Chunk {
 }
 
 const CHUNK_BYTES = 512 * 1024;
-/** Memory that stays for the next rows; what a burst needed beyond it is given back. */
-const KEPT_CHUNKS = 64;
+/**
+ * Memory that stays for the next rows; what a burst needed beyond it is given back. More than a usual batch takes: what is
+ * taken anew each time makes the engine collect all garbage again and again, on account of memory outside its heap.
+ */
+const KEPT_CHUNKS = 48;
 /** More than any column but a text takes. */
 const COLUMN_BYTES = 16;
 const TWO_32 = 2 ** 32;
