@@ -9,6 +9,7 @@ import { createMask } from './mask.ts';
 import { ClusterFlow, type Flows } from './flow.ts';
 import { Loss, LOSS_TICK_MS } from './loss.ts';
 import { Publisher, ROUNDS_IN_FLIGHT } from './publisher.ts';
+import { TOO_LARGE } from './too-large.ts';
 import { openResults } from './results.ts';
 import type { StatusReport } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -59,6 +60,7 @@ export async function holdCluster(options: HoldOptions, signal: AbortSignal): Pr
     signal: giveUp.signal,
     onPublished: (events, bytes) => telemetry.published(name, events, bytes),
     onRetry: (error, waitMs) => telemetry.held(name, error, waitMs),
+    onTooLarge: () => telemetry.undecodable(name, TOO_LARGE),
     onLost: (events, error) => telemetry.lost(name, events, error),
   });
   const loss = new Loss();
@@ -110,16 +112,16 @@ export async function holdCluster(options: HoldOptions, signal: AbortSignal): Pr
     let rejected = 0;
     let newest = 0;
     let bytes = 0;
+    const now = Date.now() / 1000;
     for (const delivery of burst.deliveries) {
       bytes += delivery.kind === 'redis' ? delivery.payload.length : delivery.content.length;
-      const taken = intake.take(delivery);
+      const taken = intake.take(delivery, now);
       events += taken.events;
       rejected += taken.rejected.length;
       for (const code of taken.rejected) telemetry.undecodable(name, code);
       if (taken.newest > newest) newest = taken.newest;
     }
     const untilMs = burst.deliveries.at(-1)?.receivedAtMs ?? 0;
-    const now = Date.now() / 1000;
     const lagSeconds = newest === 0 ? null : Math.max(0, now - newest);
     const stored = flow.took({ messages: burst.deliveries.length, bytes, events, lagSeconds });
     publisher.settleWhenPublished(() => {

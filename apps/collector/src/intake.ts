@@ -59,8 +59,8 @@ export class Intake {
     this.#plainRows = new PlainRows(context, publisher, PLAIN);
   }
 
-  take(delivery: BrokerDelivery): Taken {
-    const collectedAt = Date.now() / 1000;
+  /** @param collectedAt Unix seconds */
+  take(delivery: BrokerDelivery, collectedAt: number): Taken {
     if (delivery.kind === 'redis' ? PLAIN.readRedis(delivery.payload) : PLAIN.readAmqp(delivery)) {
       return this.#takePlain(collectedAt);
     }

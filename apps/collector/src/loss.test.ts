@@ -106,6 +106,18 @@ test('a silence of most workers is told, unless a gap is known for it', () => {
   expect(run(true)).toBeNull();
 });
 
+test('a worker that was silent for ten minutes is forgotten, and past the bound further ones are not watched', () => {
+  const loss = steady();
+  for (let tick = 0; tick < 121; tick++) loss.tick((now += 5));
+  beat(loss, 1_000, now);
+  loss.tick((now += 5));
+  expect(loss.figures()).toEqual({ workers: 1, missedHeartbeats: 0, clockHoles: null });
+  const crowd = new Loss();
+  for (let index = 0; index < 50_100; index++) beat(crowd, 1, now, { hostname: `celery@${index}` });
+  crowd.tick((now += 5));
+  expect(crowd.figures().workers).toBe(50_000);
+});
+
 test('an event costs well below a tenth of a microsecond', () => {
   const loss = steady();
   const names = Array.from({ length: 50 }, (_, index) => `celery@worker-${index}.example.internal`);

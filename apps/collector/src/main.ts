@@ -8,10 +8,8 @@ import {
   type ClusterStatus,
   type HeardRecord,
 } from '@meadow/contract';
-import { describeError, exposeFlow, retry, runService, watchVitals } from '@meadow/runtime';
-import { randomUUID } from 'node:crypto';
+import { describeError, exposeFlow, replicaOf, retry, runService, watchVitals } from '@meadow/runtime';
 import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { watchCluster } from './cluster.ts';
@@ -51,7 +49,7 @@ async function readSeeds(environment: string, path: string): Promise<Definitions
 
 await runService('collector', config, async ({ config, log, version, metrics, signal, readyWhen }) => {
   const telemetry = createTelemetry(log, metrics);
-  const collector = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const { id: collector, replaces } = replicaOf(process.env);
   let missing: string | null = 'no connection to NATS';
   const onNotice = (notice: BusNotice): void => log.warn({ ...notice }, `NATS: ${notice.kind}`);
   const onRetry = (error: unknown, waitMs: number): void =>
@@ -84,7 +82,10 @@ await runService('collector', config, async ({ config, log, version, metrics, si
   await tellInvalid(buckets.status, problems, collector);
 
   missing = 'the other collectors are not known yet';
-  await using members = await retry(() => joinMembers(bus, 'collector', collector, signal), { signal, onRetry });
+  await using members = await retry(() => joinMembers(bus, 'collector', collector, signal, replaces), {
+    signal,
+    onRetry,
+  });
   missing = null;
   const share = new Share(members, collector);
   const { status, leases, heard } = buckets;

@@ -44,33 +44,21 @@ export class PlainRows {
     this.#id(rows, timestamp, pid, clock);
     rows.time(timestamp);
     rows.time(this.#collectedAt);
-    this.#text(rows, TEXT.type);
-    this.#text(rows, TEXT.hostname);
-    this.#text(rows, TEXT.uuid);
+    for (const text of NAMES) this.#text(rows, text);
     rows.uint32(pid);
     rows.uint64(clock);
     rows.uint32(events.number(event, NUMBER.retries));
     rows.float64(events.number(event, NUMBER.runtime));
-    this.#secret(rows, TEXT.args);
-    this.#secret(rows, TEXT.kwargs);
-    this.#secret(rows, TEXT.result);
-    this.#secret(rows, TEXT.exception);
-    this.#secret(rows, TEXT.traceback);
-    this.#text(rows, TEXT.eta);
-    this.#text(rows, TEXT.expires);
-    this.#text(rows, TEXT.exchange);
-    this.#text(rows, TEXT.routing_key);
-    rows.text(null); // signum
-    rows.text(null); // extra
-    rows.text(null); // end_reason
+    for (const text of SECRETS) this.#secret(rows, text);
+    for (const text of OPEN) this.#text(rows, text);
+    rows.empty(); // signum
+    rows.empty(); // extra
+    rows.empty(); // end_reason
     rows.flag(events.flag(event, FLAG.terminated));
     rows.flag(events.flag(event, FLAG.expired));
     rows.flag(events.flag(event, FLAG.requeue));
     rows.tail();
-    this.#text(rows, TEXT.name);
-    this.#text(rows, TEXT.queue);
-    this.#text(rows, TEXT.root_id);
-    this.#text(rows, TEXT.parent_id);
+    for (const text of TAIL) this.#text(rows, text);
     return rows.end();
   };
 
@@ -92,19 +80,26 @@ export class PlainRows {
   #text(rows: TaskEventWriter, text: number): void {
     const event = this.#event;
     const events = this.#events;
-    if (events.isEscaped(event, text)) rows.text(events.text(event, text));
-    else rows.ascii(events.bytes, events.start(event, text), events.end(event, text));
+    const start = events.start(event, text);
+    if (start === -1) rows.empty();
+    else if (events.isEscaped(event, text)) rows.text(events.text(event, text));
+    else rows.ascii(events.view, start, events.end(event, text));
   }
 
   #secret(rows: TaskEventWriter, text: number): void {
     const event = this.#event;
     const events = this.#events;
     const start = events.start(event, text);
-    if (start === -1) return rows.text(null);
+    if (start === -1) return rows.empty();
     const end = events.end(event, text);
     const { mask } = this.#context;
-    if (!events.isEscaped(event, text) && !mask.suspects(events.bytes, start, end))
-      rows.ascii(events.bytes, start, end);
+    if (!events.isEscaped(event, text) && !mask.suspects(events.bytes, start, end)) rows.ascii(events.view, start, end);
     else rows.text(mask(events.text(event, text)));
   }
 }
+
+/** The texts of a row, in the order of its columns. */
+const NAMES = [TEXT.type, TEXT.hostname, TEXT.uuid];
+const SECRETS = [TEXT.args, TEXT.kwargs, TEXT.result, TEXT.exception, TEXT.traceback];
+const OPEN = [TEXT.eta, TEXT.expires, TEXT.exchange, TEXT.routing_key];
+const TAIL = [TEXT.name, TEXT.queue, TEXT.root_id, TEXT.parent_id];

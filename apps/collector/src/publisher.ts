@@ -4,6 +4,7 @@ import { BusError } from '@meadow/bus';
 import { retry } from '@meadow/runtime';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { tooLargeLine } from './too-large.ts';
 
 /** Called when everything that a round held is on disk in JetStream. */
 export type Settle = () => void;
@@ -16,6 +17,8 @@ export interface PublisherOptions {
   readonly signal: AbortSignal;
   readonly onPublished: (events: number, bytes: number) => void;
   readonly onRetry: (error: unknown, waitMs: number) => void;
+  /** An event that fits no message of NATS is kept aside in its stead. */
+  readonly onTooLarge: () => void;
   readonly onLost: (events: number, error: BusError) => void;
 }
 
@@ -25,11 +28,13 @@ const LONGEST_MESSAGE_BYTES = 900_000;
 /** A round is published when it holds this much. */
 const ROUND_EVENTS = 6_000;
 const ROUND_BYTES = 2_000_000;
-/** … or so long after its first event: messages cost NATS more than bytes do, so a busy cluster's rounds wait longer. */
+/** … or so long after its first event: few large messages cost less than many, so a busy cluster's rounds wait longer. */
 const ROUND_WAIT_MS = 15;
 const BUSY_WAIT_MS = 50;
-/** A round with so many events at its first look is a busy cluster's: 5,000 a second. */
+const FLOOD_WAIT_MS = 100;
+/** A round with so many events at its first look is a busy cluster's: 5,000 a second; in a flood, 20,000. */
 const BUSY_EVENTS = 75;
+const FLOOD_EVENTS = 300;
 /** Rounds on their way at a time. With the open one this bounds the memory of a cluster: about 10 MB of rows. */
 export const ROUNDS_IN_FLIGHT = 3;
 /** Memory of published batches that is kept for the next, of whatever cluster. */
@@ -195,8 +200,9 @@ export class Publisher {
   }
 
   #look(): void {
-    if (this.#events < BUSY_EVENTS) this.flush();
-    else this.#timer = setTimeout(() => this.flush(), BUSY_WAIT_MS - ROUND_WAIT_MS);
+    if (this.#events < BUSY_EVENTS) return this.flush();
+    const waitMs = this.#events < FLOOD_EVENTS ? BUSY_WAIT_MS : FLOOD_WAIT_MS;
+    this.#timer = setTimeout(() => this.flush(), waitMs - ROUND_WAIT_MS);
   }
 
   /** A batch that is tried again must not be overtaken by the next of its subject: tasks would start before they are sent. */
@@ -209,7 +215,7 @@ export class Publisher {
   }
 
   async #publish(subject: string, batch: Batch, id: string): Promise<void> {
-    const { cluster, collector, stream, signal, onPublished, onRetry, onLost } = this.#options;
+    const { cluster, collector, stream, signal, onPublished, onRetry, onTooLarge, onLost } = this.#options;
     const { count, data, writer } = batch;
     const about = { id: `${collector}.${cluster}.${this.#run}.${id}`, count, collector };
     try {
@@ -221,9 +227,19 @@ export class Publisher {
       });
       onPublished(count, data.length);
     } catch (error) {
-      // refused for good: one batch is lost, loudly, and the rest goes on
-      if (error instanceof BusError && error.code === 'BUS_REJECTED') onLost(count, error);
-      else throw error;
+      if (!(error instanceof BusError && error.code === 'BUS_REJECTED')) throw error;
+      if (count === 1 && data.length > MESSAGE_BYTES) {
+        const text = tooLargeLine(cluster, batch.kind, data, error.message);
+        await this.#publish(
+          batchSubject('poison', cluster, 0),
+          batchOf('poison', { text, bytes: 0, count }),
+          `${id}.cut`,
+        );
+        onTooLarge();
+      } else {
+        // refused for good: one batch is lost, loudly, and the rest goes on
+        onLost(count, error);
+      }
     }
     if (writer !== null && spare.length < SPARE_WRITERS) {
       writer.reset();

@@ -1,4 +1,4 @@
-import type { Bucket } from '@meadow/bus';
+import { BusError, type Bucket } from '@meadow/bus';
 import type { ClusterDefinition } from '@meadow/contract';
 import { retry } from '@meadow/runtime';
 
@@ -39,7 +39,7 @@ export interface Watching {
 /**
  * Watches every cluster that the bucket names, each in a loop of its own, until `signal` is aborted: a definition that is
  * added starts one, one that is changed restarts it, one that is deleted stops it. Clusters never wait for one another, and no cluster is watched twice: what is defined
- * again waits for the end of what was before.
+ * again waits for the end of what was before. Definitions that NATS lost are put back: they are known here still.
  */
 export async function watchAll(
   bucket: Bucket<ClusterDefinition>,
@@ -66,7 +66,18 @@ export async function watchAll(
       onDeleted(name);
     });
   };
+  let lost = false;
+  const putBack = async (): Promise<void> => {
+    for (const [name, { definition }] of watched) {
+      await bucket.create(name, JSON.parse(definition) as ClusterDefinition).catch((error: unknown) => {
+        // another collector did
+        if (!(error instanceof BusError && error.code === 'BUS_CONFLICT')) throw error;
+      });
+    }
+    lost = false;
+  };
   const follow = async (): Promise<void> => {
+    if (lost) await putBack();
     const seen = new Set<string>();
     let complete = false;
     for await (const change of bucket.watch(signal)) {
@@ -87,8 +98,12 @@ export async function watchAll(
     }
     if (!signal.aborted) throw new Error('the watch of the clusters ended');
   };
+  const onUnfollowed = (error: unknown, waitMs: number): void => {
+    lost ||= error instanceof BusError && error.code === 'BUS_REMADE';
+    onRetry(error, waitMs);
+  };
   try {
-    await retry(follow, { signal, onRetry });
+    await retry(follow, { signal, onRetry: onUnfollowed });
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

@@ -254,11 +254,13 @@ test('heartbeats are thinned to the newest of each worker, while online and offl
   expect(newest.get('w42@h')).toBe(19);
 }, 30_000);
 
-test('SIGTERM publishes what was taken before it ends', async () => {
+test('SIGTERM publishes what was taken before it ends, and the heartbeats that it held', async () => {
   const running = await collector([{ name: 'ending', broker: redis.url }]);
   await connected('ending');
   const from = await nextSeq();
+  const beat = { type: 'worker-heartbeat', hostname: 'w@h', timestamp: Date.now() / 1000, pid: 1, clock: ++clock };
+  await send(0, beat, 'worker.heartbeat');
   for (let index = 0; index < 500; index++) await send(0, task());
   await running.stop();
-  expect(await lines('ending', from, 500)).toHaveLength(500);
+  expect(await lines('ending', from, 501)).toHaveLength(501);
 });

@@ -64,7 +64,7 @@ function taken(delivery: Delivery): Result {
     }
   }
   const intake = new Intake({ cluster: 'c', mask }, publisher as unknown as Publisher, new Heard());
-  const { events, rejected } = intake.take(delivery);
+  const { events, rejected } = intake.take(delivery, 1);
   intake.releaseHeartbeats();
   return { rows, workers: lines.worker, poison: lines.poison, clocks, events, rejected };
 }

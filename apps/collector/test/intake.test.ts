@@ -26,13 +26,18 @@ test('a message is buried once, however many of its events fail, and what cannot
   const signal = AbortSignal.timeout(20_000);
   await using bus = await openBus({ url: nats.url, name: 'test', signal });
   await bus.events.ensure();
-  const told = { onPublished: () => undefined, onRetry: () => undefined, onLost: () => undefined };
+  const told = {
+    onPublished: () => undefined,
+    onRetry: () => undefined,
+    onTooLarge: () => undefined,
+    onLost: () => undefined,
+  };
   const publisher = new Publisher({ cluster: 'prod', collector: 'c', stream: bus.events, signal, ...told });
   const intake = new Intake({ cluster: 'prod', mask: createMask(maskingPolicy.parse({})) }, publisher, new Loss());
   const body = [{ type: 1 }, { note: 'x', password: 'hunter2' }, { type: 'task-sent' }];
-  expect(intake.take(delivery(envelope(body))).rejected).toHaveLength(3);
+  expect(intake.take(delivery(envelope(body)), 1).rejected).toHaveLength(3);
   // base64 that the mask could not read
-  expect(intake.take(delivery(`${envelope(body).slice(0, -1)}`)).rejected).toEqual(['CELERY_ENVELOPE_INVALID']);
+  expect(intake.take(delivery(`${envelope(body).slice(0, -1)}`), 1).rejected).toEqual(['CELERY_ENVELOPE_INVALID']);
   await publisher.drain(5_000);
   for await (const { data } of bus.events.read(1, signal)) {
     const lines = Buffer.from(data).toString().trimEnd().split('\n');

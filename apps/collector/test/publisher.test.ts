@@ -1,6 +1,7 @@
 import { openBus, type Bus } from '@meadow/bus';
-import { TaskEventReader } from '@meadow/contract';
+import { EVENTS_STREAM, EVENTS_SUBJECTS, TaskEventReader, type PoisonRecord } from '@meadow/contract';
 import { startNats } from '@meadow/testkit';
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Publisher } from '../src/publisher.ts';
 
@@ -21,6 +22,7 @@ afterAll(async () => {
 function publisher(
   name: string,
   signal: AbortSignal,
+  stream = bus.events,
 ): { publisher: Publisher; retries: number[]; lost: string[]; published: () => number } {
   const retries: number[] = [];
   const lost: string[] = [];
@@ -28,10 +30,11 @@ function publisher(
   const made = new Publisher({
     cluster: 'prod',
     collector: name,
-    stream: bus.events,
+    stream,
     signal,
     onPublished: (events) => (count += events),
     onRetry: (_, waitMs) => retries.push(waitMs),
+    onTooLarge: () => lost.push('too large'),
     onLost: (events, error) => lost.push(`${events} ${error.code}`),
   });
   return { publisher: made, retries, lost, published: () => count };
@@ -102,6 +105,43 @@ test('a round that could not be published before the end settles nothing, nor do
   expect(settled).toBe(0);
 }, 40_000);
 
+test('a round that is refused at first is neither settled after the next one nor overtaken by the next of its subject', async () => {
+  await using server = await startNats();
+  const signal = AbortSignal.timeout(30_000);
+  await using other = await openBus({ url: server.url, name: 'test', signal });
+  // holds one message of each subject, and refuses another until that is freed
+  const config = {
+    name: EVENTS_STREAM,
+    subjects: [EVENTS_SUBJECTS],
+    retention: 'limits',
+    storage: 'file',
+    discard: 'new',
+  };
+  const oneEach = { ...config, max_msgs_per_subject: 1, discard_new_per_subject: true, num_replicas: 1 };
+  await other.offer(`$JS.API.STREAM.CREATE.${EVENTS_STREAM}`, JSON.stringify(oneEach));
+  const { publisher: rounds, retries, published } = publisher('g', signal, other.events);
+  const settled: number[] = [];
+  const publish = (clock: number, partition: number): void => {
+    addTask(rounds, clock, partition);
+    rounds.settleWhenPublished(() => settled.push(clock));
+    rounds.flush();
+  };
+  publish(1, 0);
+  await expect.poll(() => settled).toEqual([1]);
+  publish(2, 0);
+  publish(3, 1);
+  // of a burst that held no event
+  rounds.settleWhenPublished(() => settled.push(0));
+  await expect.poll(() => published()).toBe(2);
+  await expect.poll(() => retries.length).toBeGreaterThan(0);
+  expect(settled).toEqual([1]);
+  await other.events.purgeThrough(2);
+  publish(4, 0);
+  await expect.poll(() => settled, { timeout: 10_000 }).toEqual([1, 2, 3, 0]);
+  await other.events.purgeThrough(3);
+  await expect.poll(() => settled, { timeout: 10_000 }).toEqual([1, 2, 3, 0, 4]);
+}, 60_000);
+
 test('a cluster that comes back to its collector within minutes is not taken for repeated', async () => {
   const before = await bus.events.state();
   for (const clock of [1, 2]) {
@@ -146,16 +186,34 @@ test('a message stays below what NATS takes, whatever the rows, and memory that 
   );
 }, 60_000);
 
-test('a row that NATS can never take is lost, and told, alone: what comes with it and after it is settled', async () => {
+test('an event that NATS can never take is kept aside, cut, and alone: what comes with it and after it is settled', async () => {
   const { publisher: rounds, published, lost } = publisher('e', AbortSignal.timeout(20_000));
+  const from = (await bus.events.state()).lastSeq + 1;
+  // no packing makes it fit
+  const noise = randomBytes(1_200_000).toString('base64');
   let settled = 0;
   addTask(rounds, 1);
-  rounds.addTask(0, (rows) => rows.append({ ...ROW, args: 'x'.repeat(1_100_000) }));
+  rounds.addTask(0, (rows) => rows.append({ ...ROW, task_id: 'big', args: noise }));
   addTask(rounds, 2);
+  rounds.add('worker', `${JSON.stringify({ worker: noise })}\n`);
   rounds.settleWhenPublished(() => settled++);
   await rounds.room();
   await expect.poll(() => settled, { timeout: 10_000 }).toBe(1);
-  expect([published(), lost]).toEqual([2, ['1 BUS_REJECTED']]);
+  expect([published(), lost]).toEqual([4, ['too large', 'too large']]);
+  const aside: PoisonRecord[] = [];
+  for await (const { kind, data } of bus.events.read(from, AbortSignal.timeout(10_000))) {
+    if (kind === 'poison') aside.push(JSON.parse(Buffer.from(data).toString()) as PoisonRecord);
+    if (aside.length === 2) break;
+  }
+  const [worker, task] = aside.toSorted((a, b) => b.body.length - a.body.length);
+  expect(aside.map(({ cluster, reason }) => `${cluster} ${reason}`)).toEqual(Array(2).fill('prod BATCH_TOO_LARGE'));
+  expect(task).toMatchObject({ detail: expect.stringContaining('max_payload') as string });
+  expect(task?.size).toBeGreaterThan(1_100_000);
+  expect(JSON.parse(task?.body ?? '')).toEqual({
+    ...{ type: 'task-started', worker: 'w@h', task_id: 'big', args: noise.slice(0, 2_000) },
+  });
+  expect(worker?.body.length).toBeLessThan(70_000);
+  expect(worker?.body).toContain('characters cut by Meadow');
 });
 
 test('lines are counted in bytes: none is lost, whatever their alphabet', async () => {

@@ -10,6 +10,9 @@ export interface BusLinkOptions {
   readonly onOpen: (bus: Bus) => void;
 }
 
+/** How long a question that got no answer counts: nobody may ask again. */
+const SILENT_MS = 30_000;
+
 /** The connection to NATS, which need not be there yet. */
 export class BusLink implements BusState, AsyncDisposable {
   readonly #options: BusLinkOptions;
@@ -17,6 +20,8 @@ export class BusLink implements BusState, AsyncDisposable {
   readonly #opening: Promise<void>;
   #bus: Bus | null = null;
   #lastError = 'not connected to NATS yet';
+  /** When JetStream last left a question unanswered, though NATS is there. */
+  #silentAt = -Infinity;
 
   constructor(options: BusLinkOptions) {
     this.#options = options;
@@ -29,19 +34,24 @@ export class BusLink implements BusState, AsyncDisposable {
   }
 
   problem(): string | null {
-    return this.bus === null ? this.#lastError : null;
+    if (this.bus === null) return this.#lastError;
+    return performance.now() - this.#silentAt < SILENT_MS
+      ? 'JetStream does not answer, as after its disk was full: it may have to be started again'
+      : null;
   }
 
   async stream(): Promise<StreamInfo | null> {
     try {
       const state = await this.bus?.events.state();
       if (state === undefined) return null;
+      this.#silentAt = -Infinity;
       const { messages, bytes, maxBytes, firstAt } = state;
       return { messages, bytes, maxBytes, oldestAt: firstAt };
     } catch (error) {
       // without the stream no collector has started yet; without NATS `problem` tells
-      if (error instanceof BusError) return null;
-      throw error;
+      if (!(error instanceof BusError)) throw error;
+      this.#silentAt = error.code === 'BUS_UNAVAILABLE' ? performance.now() : -Infinity;
+      return null;
     }
   }
 

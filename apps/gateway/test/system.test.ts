@@ -60,23 +60,39 @@ test('the stream and the store are told with their bounds and their load', async
 
 test('ingest is delayed while what is stored is behind what was heard, and no longer', async () => {
   const status = await bus.bucket(BUCKETS.status, (value) => clusterStatus.parse(value), { ttlMs: 60_000 });
-  await status.put('prod', {
-    ...{ cluster: 'prod', collector: 'c', state: 'connected', since: now(), error: null, endpoint: 'e' },
-    ...{ transport: 'redis', events: 1, rejected: 0, gaps: 0, lastEventAt: now(), reportedAt: now() },
+  const heard = (): Promise<number> =>
+    status.put('prod', {
+      ...{ cluster: 'prod', collector: 'c', state: 'connected', since: now(), error: null, endpoint: 'e' },
+      ...{ transport: 'redis', events: 1, rejected: 0, gaps: 0, lastEventAt: now(), reportedAt: now() },
+    });
+  await bus.events.publish(batchSubject('worker', 'prod', 0), Buffer.from('{}\n'), {
+    id: 'two',
+    count: 1,
+    collector: 't',
   });
-  await reports.put('aggregator-test', aggregator(now() - 45));
+  // one that began long ago and stored nothing since
+  await reports.put('aggregator-test', { ...aggregator(now()), stored_until: null });
   const late = await waitFor(
     async () => {
+      await heard();
       const state = await client.system.ingest.query();
-      return (state.delayedSeconds ?? 0) > 40 ? state : null;
+      return (state.delayedSeconds ?? 0) > 10 ? state : null;
     },
-    { what: 'the delay' },
+    { what: 'the delay', deadlineMs: 25_000, everyMs: 500 },
   );
   expect(late.problems).toMatchObject([{ at: 'nats-aggregator', tone: 'warn' }]);
   await reports.put('aggregator-test', aggregator(now()));
   await waitFor(async () => (await client.system.ingest.query()).delayedSeconds === 0, { what: 'the end of it' });
   expect((await client.system.ingest.query()).problems).toEqual([]);
-});
+}, 40_000);
+
+test('NATS that is there and answers no question is a problem, which goes away with it', async () => {
+  const said = async (): Promise<string> => (await client.system.ingest.query()).problems[0]?.says ?? '';
+  process.kill(meadow.nats.pid, 'SIGSTOP');
+  await waitFor(async () => (await said()).includes('JetStream does not answer'), { what: 'it', deadlineMs: 9_000 });
+  process.kill(meadow.nats.pid, 'SIGCONT');
+  await waitFor(async () => (await said()) === '', { what: 'the end of it', deadlineMs: 25_000 });
+}, 40_000);
 
 test('a store that is away is a problem, which goes away with it', async () => {
   await meadow.clickhouse.stop();

@@ -5,7 +5,7 @@ import { findNatsServer, natsConfig } from './nats.ts';
 import type { StandaloneOptions } from './options.ts';
 import { choosePort, freePort, requirePort } from './ports.ts';
 import { readNatsLine } from './supervisor/log-line.ts';
-import { allOf, httpProbe, tcpProbe, type Probe } from './supervisor/probe.ts';
+import { allOf, httpProbe, roomProbe, tcpProbe, type Probe } from './supervisor/probe.ts';
 import type { ProcessSpec } from './supervisor/process.ts';
 
 /** Where Meadow's parts can be reached once they run. */
@@ -22,6 +22,16 @@ export interface Plan {
 }
 
 const LOOPBACK = '127.0.0.1';
+/**
+ * A write that fails for want of room locks JetStream of nats-server 2.9 for good, once there is room too, while `/healthz`
+ * goes on to say "ok". It then answers no question any more; this one needs a look at every stream.
+ */
+const LIST_STREAMS = {
+  say: 'CONNECT {"verbose":false}\r\nSUB alive 1\r\nPUB $JS.API.STREAM.LIST alive 0\r\n\r\n',
+  pong: /^MSG alive 1 /m,
+};
+/** What it is started again with: some seconds of many events. */
+const NATS_ROOM_MB = 64;
 const APPS = join(import.meta.dirname, '..', '..');
 
 /**
@@ -143,6 +153,7 @@ function natsServer(data: string, port: number, path: string): ProcessSpec {
     command: findNatsServer(path),
     args: ['-c', config],
     ready: tcpProbe({ host: LOOPBACK, port }, { say: '', pong: /^INFO .*"jetstream":true/ }),
+    alive: { probe: tcpProbe({ host: LOOPBACK, port }, LIST_STREAMS), obstacle: roomProbe(storeDir, NATS_ROOM_MB) },
     readLine: readNatsLine,
   };
 }

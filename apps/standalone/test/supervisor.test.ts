@@ -29,7 +29,7 @@ afterEach(async () => {
 async function supervise(specs: readonly ProcessSpec[]): Promise<Supervisor> {
   const guard: Guard = await openGuard({ directory, info: 'a test' });
   open.push(async () => guard[Symbol.asyncDispose]());
-  const supervisor = createSupervisor(specs, { guard, log: (line) => lines.push(line), firstWaitMs: 20 });
+  const supervisor = createSupervisor(specs, { guard, log: (line) => lines.push(line), firstWaitMs: 20, aliveMs: 20 });
   open.push(() => supervisor.stop());
   return supervisor;
 }
@@ -111,6 +111,52 @@ test('a process that ignores SIGTERM is killed after its deadline, with what it 
   expect(said(/does not stop within 0.1 s, killing it/)).toHaveLength(1);
   const pids = readTrace(trace).map((line) => Number(line.split(' ')[2]));
   await vi.waitFor(() => expect(pids.filter(alive)).toEqual([]), 5_000);
+});
+
+test('a process that hangs is killed and started again, but not before that can help', async () => {
+  let full: string | null = 'no room on the disk';
+  const starts = (): number => names('started').length;
+  let looks = 0;
+  const probe = async (): Promise<string | null> => {
+    const wasKilled = said(/killing it/).length > 0;
+    return !wasKilled && ++looks > 1 ? 'no answer' : null;
+  };
+  const supervisor = await supervise([
+    fixture(trace, 'bus', 'serve', { alive: { probe, obstacle: async () => full } }),
+  ]);
+  await supervisor.start();
+  await vi.waitFor(() => expect(said(/bus hangs \(no answer\); .*: no room on the disk/)).toHaveLength(1), 10_000);
+  const before = looks;
+  await vi.waitFor(() => expect(looks).toBeGreaterThan(before + 5), 10_000);
+  expect([starts(), said(/hangs/).length]).toEqual([1, 1]);
+  full = null;
+  await vi.waitFor(() => expect(starts()).toBe(2), 10_000);
+  expect(said(/bus hangs \(no answer\), killing it/)).toHaveLength(1);
+  expect(supervisor.states).toEqual([{ name: 'bus', up: true, restarts: 1 }]);
+});
+
+test('a process that is to stop is looked at no more: nobody would answer', async () => {
+  let looks = 0;
+  let late = false;
+  const probe = async (signal: AbortSignal): Promise<string | null> => {
+    looks++;
+    late ||= signal.aborted;
+    return null;
+  };
+  const supervisor = await supervise([fixture(trace, 'bus', 'serve', { alive: { probe } })]);
+  await supervisor.start();
+  await vi.waitFor(() => expect(looks).toBeGreaterThan(1), 10_000);
+  await supervisor.stop();
+  expect(late).toBe(false);
+});
+
+test('a process that was silent for a moment is left alone', async () => {
+  let looks = 0;
+  const probe = async (): Promise<string | null> => (++looks % 3 === 0 ? null : 'no answer');
+  const supervisor = await supervise([fixture(trace, 'bus', 'serve', { alive: { probe } })]);
+  await supervisor.start();
+  await vi.waitFor(() => expect(looks).toBeGreaterThan(12), 10_000);
+  expect(names('started')).toEqual(['bus']);
 });
 
 test('lines of a process arrive with its name, its level and its facts', async () => {

@@ -1,7 +1,7 @@
 import type { Service } from '@meadow/testkit';
 
 /** The answer of one of the gateway's procedures. */
-export async function ask<Answer>(gateway: Service, procedure: string, input?: object): Promise<Answer> {
+export async function ask<Answer>(gateway: Pick<Service, 'url'>, procedure: string, input?: object): Promise<Answer> {
   const question = input === undefined ? '' : `?input=${encodeURIComponent(JSON.stringify(input))}`;
   const answer = await fetch(`${gateway.url}/trpc/${procedure}${question}`, { signal: AbortSignal.timeout(8_000) });
   if (!answer.ok) throw new Error(`${procedure} answered ${answer.status}: ${await answer.text()}`);

@@ -2,10 +2,11 @@ import { openBus } from '@meadow/bus';
 import { openSmallDisk, waitFor, type NatsServer } from '@meadow/testkit';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { metric } from './ask.ts';
+import { ask, metric } from './ask.ts';
 import { startBrokers } from './brokers.ts';
 import { startLoad } from './load.ts';
 import { expectExactly, expectExactlyButForGaps } from './promises.ts';
+import { startStandalone } from './standalone.ts';
 import { startSystem, type System } from './system.ts';
 
 const FULL_MS = 12_000;
@@ -69,7 +70,7 @@ if (mayMount) {
     await waitFor(async () => heldBack(system), { what: 'the collector to hold back', deadlineMs: 20_000 });
     await delay(FULL_MS);
     disk.free();
-    // the server gives its stream up once a write has failed, and takes it up again only when it is started again
+    // nobody supervises the server here, which locks JetStream for good once a write has failed
     await system.nats.kill9();
     await system.nats.restart();
     await delay(3_000);
@@ -79,6 +80,37 @@ if (mayMount) {
     await expectExactlyButForGaps(system, sent, 'redis');
     expect(await lost(system)).toBe(0);
   }, 180_000);
+
+  test('the disk of Meadow on one machine is full: every page tells, and it goes on by itself once there is room', async () => {
+    await using disk = (await openSmallDisk(640))!;
+    await using brokers = await startBrokers();
+    await using meadow = await startStandalone(disk, brokers.clusters);
+    await using load = await startLoad(brokers.clusters, 1_500);
+    await waitFor(async () => (await meadow.stored.counts()).size === 2, {
+      what: 'both clusters to be stored',
+      deadlineMs: 20_000,
+    });
+
+    disk.fill();
+    const told = async (): Promise<boolean> => {
+      const { problems } = await ask<{ problems: { at: string; says: string }[] }>(meadow, 'system.ingest');
+      return problems.some(({ at, says }) => at === 'nats' && says.includes('JetStream does not answer'));
+    };
+    await waitFor(told, { what: 'the banner to tell', deadlineMs: 40_000, everyMs: 1_000 });
+    await waitFor(() => /nats-server hangs .*MB free/.test(meadow.log()), {
+      what: 'the log to tell',
+      deadlineMs: 40_000,
+    });
+    expect(meadow.log()).not.toMatch(/nats-server hangs .*killing it/);
+    disk.free();
+    await waitFor(() => /nats-server hangs .*killing it/.test(meadow.log()), { what: 'a restart', deadlineMs: 20_000 });
+    await delay(3_000);
+    const sent = await load.end();
+
+    await expectExactly(meadow, sent, ['rabbit']);
+    await expectExactlyButForGaps(meadow, sent, 'redis');
+    expect(meadow.log().match(/killing it/g)).toHaveLength(1);
+  }, 240_000);
 }
 
 async function makeStream(nats: NatsServer, maxBytes: number): Promise<void> {

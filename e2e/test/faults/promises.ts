@@ -15,7 +15,7 @@ const EDGE = 0.1;
 
 /** Everything that these clusters sent is stored, once, in every table and rollup. */
 export async function expectExactly(
-  system: System,
+  system: Pick<System, 'stored'>,
   sent: ReadonlyMap<string, readonly SentEvent[]>,
   clusters: readonly string[],
 ): Promise<void> {
@@ -42,7 +42,7 @@ export async function expectExactly(
  * @returns the missing events
  */
 export async function expectExactlyButForGaps(
-  system: System,
+  system: Pick<System, 'stored'>,
   all: ReadonlyMap<string, readonly SentEvent[]>,
   cluster: string,
 ): Promise<SentEvent[]> {
@@ -60,7 +60,7 @@ export async function expectExactlyButForGaps(
 }
 
 /** Waits until the last events are stored and nothing more comes. */
-async function settled(system: System, cluster: string, sent: readonly SentEvent[]): Promise<void> {
+async function settled(system: Pick<System, 'stored'>, cluster: string, sent: readonly SentEvent[]): Promise<void> {
   const end = sent.at(-1)?.at ?? 0;
   await waitFor(async () => ((await system.stored.newest()).get(cluster) ?? 0) >= end - 1e-3, {
     what: `the last event of ${cluster} in the store`,
@@ -79,7 +79,11 @@ async function settled(system: System, cluster: string, sent: readonly SentEvent
   );
 }
 
-async function missingSpans(system: System, cluster: string, sent: readonly SentEvent[]): Promise<string> {
+async function missingSpans(
+  system: Pick<System, 'stored'>,
+  cluster: string,
+  sent: readonly SentEvent[],
+): Promise<string> {
   const ids = await system.stored.ids(cluster);
   const missing = sent.filter(({ id }) => !ids.has(id));
   return `${missing.length} of ${sent.length} are not in the store: ${toldSpans(missing).join(', ')}; reported gaps: ${told(await system.stored.gaps(cluster))}`;

@@ -24,14 +24,38 @@ test('all is well when what is stored is about as new as what was heard', () => 
   expect(ingestState(facts(quiet))).toEqual({ delayedSeconds: 0, problems: [] });
 });
 
+test('the first event after a quiet hour is no delay: what was before it is not in the stream any more', () => {
+  const services = [service({ stored_until: NOW - 3_600 })];
+  expect(ingestState(facts({ services, lastEventAt: NOW - 1 }))).toEqual({ delayedSeconds: 0, problems: [] });
+  const empty = { ...stream, messages: 0, oldestAt: null };
+  expect(ingestState(facts({ services, stream: empty, lastEventAt: NOW }))).toMatchObject({ delayedSeconds: 0 });
+});
+
+test('where nothing was ever stored, what waits is a delay as well', () => {
+  const waits = { stream: { ...stream, oldestAt: NOW - 25 }, lastEventAt: NOW - 1 };
+  const never = (more: Partial<ServiceStatus> = {}): IngestFacts =>
+    facts({ ...waits, services: [service({ stored_until: null, ...more })] });
+  expect(ingestState(never())).toMatchObject({
+    delayedSeconds: 25,
+    problems: [{ at: 'nats-aggregator', tone: 'warn', says: 'Events wait in NATS longer than usual' }],
+  });
+  // it has just begun: what it stored before its restart is not known
+  expect(ingestState(never({ started_at: NOW - 5 }))).toEqual({ delayedSeconds: 0, problems: [] });
+  expect(ingestState(facts({ ...waits, services: [] }))).toMatchObject({
+    delayedSeconds: 25,
+    problems: [{ at: 'nats-aggregator', says: 'No aggregator is running' }],
+  });
+});
+
 test('a store that is behind is a delay, told with the hop that holds events up', () => {
   const hop = { hop: 'nats-aggregator', cluster: '', lag_seconds: 80, waiting: 900 } as const;
-  const behind = facts({ services: [service({ stored_until: NOW - 90, hops: [hop] })] });
+  const waiting = { ...stream, oldestAt: NOW - 50 };
+  const behind = facts({ stream: waiting, services: [service({ stored_until: NOW - 49, hops: [hop] })] });
   expect(ingestState(behind)).toMatchObject({
-    delayedSeconds: 90,
+    delayedSeconds: 49,
     problems: [{ at: 'nats-aggregator', tone: 'warn' }],
   });
-  const unexplained = facts({ services: [service({ stored_until: NOW - 90 })] });
+  const unexplained = facts({ stream: waiting, services: [service({ stored_until: NOW - 90 })] });
   expect(ingestState(unexplained).problems).toHaveLength(1);
 });
 

@@ -109,12 +109,22 @@ function hopProblems({ services, store }: IngestFacts): IngestProblem[] {
 
 function delayOf({ now, services, stream, lastEventAt }: IngestFacts): number | null {
   // what one aggregator has yet to store stays in the stream, however far the others are
-  const oldestAt = stream?.oldestAt ?? now;
-  if (now - oldestAt > FREED_SECONDS) return now - oldestAt;
+  const oldestAt = stream?.oldestAt ?? null;
+  if (oldestAt !== null && now - oldestAt > FREED_SECONDS) return now - oldestAt;
+  if (lastEventAt === null) return null;
+  const storedUntil = storedUntilOf(services, oldestAt);
+  if (storedUntil === null) return null;
+  // what is not in the stream any more is stored: after a quiet hour the next event is no hour late
+  const until = stream === null ? storedUntil : Math.max(storedUntil, oldestAt ?? now);
+  return lastEventAt - until > DELAY_SECONDS ? now - until : 0;
+}
+
+/** Where no aggregator has stored anything since it began, it may have had to since it began, or since the oldest came. */
+function storedUntilOf(services: readonly ServiceStatus[], oldestAt: number | null): number | null {
   const stored = services.flatMap((service) => service.stored_until ?? []);
-  if (lastEventAt === null || stored.length === 0) return null;
-  const storedUntil = Math.max(...stored);
-  return lastEventAt - storedUntil > DELAY_SECONDS ? now - storedUntil : 0;
+  if (stored.length > 0) return Math.max(...stored);
+  const begun = services.flatMap(({ service, started_at: at }) => (service === 'aggregator' ? at : []));
+  return begun.length > 0 ? Math.min(...begun) : oldestAt;
 }
 
 function fillOf({ bytes, maxBytes }: StreamInfo): number {

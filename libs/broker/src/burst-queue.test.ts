@@ -1,6 +1,11 @@
 import { expect, test, vi } from 'vitest';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { BurstQueue, type Overflow } from './burst-queue.ts';
 import type { RedisDelivery } from './event-source.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const delivery = (n: number, bytes = 10): RedisDelivery => ({
   kind: 'redis',
@@ -61,6 +66,35 @@ test('bytes are a bound as well, but one huge message is still let through', asy
   expect(overflows).toEqual([{ fromMs: 1, toMs: 1, lost: 1 }]);
 });
 
+test('what was taken counts for no bound any more, also while the rest waits', async () => {
+  const { queue, overflows } = queueOf({ bytes: 1100, burst: 1 });
+  queue.push(delivery(0, 300));
+  for (let n = 1; n <= 20; n++) {
+    queue.push(delivery(n, 300));
+    expect(numbers(await queue.take(never))).toEqual([n - 1]);
+  }
+  queue.flush();
+  expect(overflows).toEqual([]);
+});
+
+test.each([
+  ['that overflows', 2],
+  ['that is never empty', 2_000_000],
+])('a queue %s keeps no memory of what is gone', async (_title, messages) => {
+  const { queue } = queueOf({ messages, bytes: Infinity, burst: 1 });
+  const same = delivery(1);
+  queue.push(same);
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  for (let n = 0; n < 1_000_000; n++) {
+    queue.push(same);
+    if (messages > 2) await queue.take(never);
+  }
+  collectGarbage();
+  expect((process.memoryUsage().heapUsed - before) / 1e6).toBeLessThan(4);
+  expect(queue.length).toBeLessThanOrEqual(2);
+});
+
 test('a queue that overflows for long holds no more than its bound', async () => {
   const { queue, overflows } = queueOf({ messages: 2000, burst: 500 });
   for (let n = 0; n < 100_000; n++) {
@@ -85,8 +119,8 @@ test('an abort ends the wait with an empty burst', async () => {
 test('standing by hands out nothing and forgets what is old, which is no overflow', async () => {
   const overflows: Overflow[] = [];
   const queue = new BurstQueue<RedisDelivery>({ messages: 5, bytes: 1e9, burst: 10 }, (o) => overflows.push(o), 100);
-  const taken = queue.take(never);
   for (const ms of [1, 2, 150, 240]) queue.push(delivery(ms));
+  const taken = queue.take(never);
   expect(queue.length).toBe(2);
   for (const ms of [241, 242, 243, 244]) queue.push(delivery(ms));
   expect(queue.goLive(244)).toBe(150);

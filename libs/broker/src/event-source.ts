@@ -10,6 +10,7 @@ export interface RedisDelivery {
   readonly kind: 'redis';
   /** Channel as Redis names it, prefixes included. */
   readonly channel: string;
+  /** Holds until the next burst is asked for: its memory serves again then. */
   readonly payload: Buffer;
   /** Unix milliseconds at which this process got it. */
   readonly receivedAtMs: number;

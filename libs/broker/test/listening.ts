@@ -48,7 +48,7 @@ export async function listen(
   });
   const taking = (async () => {
     for await (const burst of source.bursts) {
-      deliveries.push(...burst.deliveries);
+      deliveries.push(...burst.deliveries.map(kept));
       if (options.settle !== false) burst.settle();
     }
   })();
@@ -79,6 +79,10 @@ export async function listen(
     },
   };
 }
+
+/** A delivery from Redis holds only until the next burst. */
+const kept = (delivery: BrokerDelivery): BrokerDelivery =>
+  delivery.kind === 'redis' ? { ...delivery, payload: Buffer.from(delivery.payload) } : delivery;
 
 /** The number that a test's publisher put in a message. */
 export function numberIn(delivery: BrokerDelivery): number {

@@ -204,6 +204,23 @@ describe('redis', () => {
     expect(third.numbers()).toEqual([3]);
   });
 
+  test('a burst stays as it came while its taker is slow, whatever comes meanwhile', async () => {
+    await using source = await openEventSource(definitionOf(redis.url), { signal: AbortSignal.timeout(20_000) });
+    await waitFor(() => source.status.state === 'connected', { what: 'the connection' });
+    const send = async (from: number, to: number): Promise<void> => {
+      for (let n = from; n < to; n++)
+        await client.publish('/0.celeryev/task.sent', `${envelope(n)}${' '.repeat(20_000)}`);
+    };
+    await send(0, 50);
+    let next = 0;
+    for await (const { deliveries } of source.bursts) {
+      // 4 MB: more than lies between two uses of the same memory
+      if (next === 0) await send(50, 250);
+      for (const delivery of deliveries) expect(numberIn(delivery)).toBe(next++);
+      if (next >= 250) break;
+    }
+  });
+
   test('a user who may do nothing but listen can listen', async () => {
     await using heard = await listen(definitionOf(redis.url.replace('redis://', 'redis://watcher:see@')));
     await heard.reach('connected');
@@ -241,6 +258,11 @@ describe('redis', () => {
       const ca = server.certificates?.ca ?? '';
       await using trusting = await listen(definitionOf(`${server.url}?ssl_ca_certs=${encodeURIComponent(ca)}`));
       await trusting.reach('connected');
+      const publisher = new Redis(server.url, { tls: { rejectUnauthorized: false } });
+      for (let n = 0; n < 100; n++) await publisher.publish('/0.celeryev/task.sent', envelope(n));
+      publisher.disconnect();
+      await trusting.count(100);
+      expect(trusting.numbers()).toEqual(Array.from({ length: 100 }, (_, n) => n));
       await using careless = await listen(definitionOf(`${server.url}?ssl_cert_reqs=none`));
       await careless.reach('connected');
       await using strict = await listen(definitionOf(server.url));

@@ -1,5 +1,6 @@
 import type { KV } from '@nats-io/kv';
-import { busError, type BusError } from './errors.ts';
+import { BusError, busError } from './errors.ts';
+import type { Returns } from './returns.ts';
 
 export interface Entry<T> {
   readonly key: string;
@@ -17,11 +18,18 @@ export type Change<T> =
 /** A NATS key-value bucket of JSON values. A value that does not fit is skipped and told to `onInvalid`. */
 export class Bucket<T> {
   readonly #kv: KV;
+  readonly #returns: Returns;
   readonly #parse: (value: unknown) => T;
   readonly #onInvalid: (key: string, error: unknown) => void;
 
-  constructor(kv: KV, parse: (value: unknown) => T, onInvalid: (key: string, error: unknown) => void) {
+  constructor(
+    kv: KV,
+    returns: Returns,
+    parse: (value: unknown) => T,
+    onInvalid: (key: string, error: unknown) => void,
+  ) {
     this.#kv = kv;
+    this.#returns = returns;
     this.#parse = parse;
     this.#onInvalid = onInvalid;
   }
@@ -63,7 +71,10 @@ export class Bucket<T> {
     await this.#ask(`delete ${key}`, this.#kv.delete(key, options));
   }
 
-  /** What is there now, then `caught-up`, then every change until `signal` is aborted. */
+  /**
+   * What is there now, then `caught-up`, then every change until `signal` is aborted.
+   * @throws BusError BUS_REMADE when NATS came back without its storage: the bucket is empty now
+   */
   async *watch(signal: AbortSignal): AsyncGenerator<Change<T>> {
     signal.throwIfAborted();
     const status = await this.#ask('watch', this.#kv.status());
@@ -72,6 +83,13 @@ export class Bucket<T> {
     signal.addEventListener('abort', stop, { once: true });
     // it may have been aborted while NATS was asked
     if (signal.aborted) stop();
+    let remade = false;
+    using _returns = this.#returns.add(async () => {
+      const now = await this.#ask('watch', this.#kv.status());
+      // the positions of the two do not compare: NATS would tell nothing until the old one is passed
+      remade ||= now.streamInfo.created !== status.streamInfo.created;
+      if (remade) stop();
+    });
     try {
       let caughtUp = status.values === 0;
       if (caughtUp) yield { kind: 'caught-up' };
@@ -87,6 +105,7 @@ export class Bucket<T> {
           yield { kind: 'caught-up' };
         }
       }
+      if (remade && !signal.aborted) throw new BusError('BUS_REMADE', 'watch in bucket: it was made anew');
     } finally {
       signal.removeEventListener('abort', stop);
       changes.stop();
@@ -106,7 +125,7 @@ export class Bucket<T> {
     try {
       return await answer;
     } catch (error) {
-      throw busError(`${doing} in bucket`, error) satisfies BusError;
+      throw busError(`${doing} in bucket`, error);
     }
   }
 }

@@ -8,6 +8,8 @@ export type BusErrorCode =
   | 'BUS_STREAM_FULL'
   /** A key was changed by somebody else since it was read. */
   | 'BUS_CONFLICT'
+  /** NATS came back without its storage: what was read or watched is gone. Begin again with what was made anew. */
+  | 'BUS_REMADE'
   /** NATS refused the request for good. */
   | 'BUS_REJECTED';
 

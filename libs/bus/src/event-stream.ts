@@ -17,7 +17,9 @@ import {
   parseBatchSubject,
   type BatchKind,
 } from '@meadow/contract';
-import { busError, isTooBig } from './errors.ts';
+import { BusError, busError, isTooBig } from './errors.ts';
+import { pack, PACKING, unpack } from './packing.ts';
+import type { Returns } from './returns.ts';
 
 /** A message of the events stream: rows of task events (`TaskEventReader`), or JSON lines of any other kind. */
 export interface StoredBatch {
@@ -76,13 +78,15 @@ const READ_AHEAD_MESSAGES = 64;
 export class EventStream {
   readonly #connection: NatsConnection;
   readonly #js: JetStreamClient;
+  readonly #returns: Returns;
   #manager: JetStreamManager | null = null;
   /** What was asked for; null when this process never did. */
   #ensured: StreamBounds | null = null;
 
-  constructor(connection: NatsConnection, js: JetStreamClient) {
+  constructor(connection: NatsConnection, js: JetStreamClient, returns: Returns) {
     this.#connection = connection;
     this.#js = js;
+    this.#returns = returns;
   }
 
   /** Creates the stream where it is missing; an existing one keeps its bounds. Any replica may call it at any time. */
@@ -135,8 +139,10 @@ export class EventStream {
     meta.set(BATCH_HEADERS.version, BATCH_FORMAT_VERSION);
     meta.set(BATCH_HEADERS.count, String(options.count));
     meta.set(BATCH_HEADERS.collector, options.collector);
+    const packed = pack(data);
+    if (packed !== null) meta.set(BATCH_HEADERS.packing, PACKING);
     try {
-      const ack = await this.#js.publish(subject, data, {
+      const ack = await this.#js.publish(subject, packed ?? data, {
         msgID: options.id,
         headers: meta,
         timeout: PUBLISH_DEADLINE_MS,
@@ -169,9 +175,11 @@ export class EventStream {
   /**
    * Every stored batch from `fromSeq` on, in order, as they come, until `signal` is aborted. Reads at most 64 ahead.
    * Resumes by itself after NATS was away; messages that are gone (purged, aged out) are passed over.
+   * @throws BusError BUS_REMADE when NATS came back without its storage: the stream was made anew, with other positions
    */
   async *read(fromSeq: number, signal: AbortSignal): AsyncGenerator<StoredBatch> {
     signal.throwIfAborted();
+    const { createdAt } = await this.state();
     const consumer = await this.#js.consumers.get(EVENTS_STREAM, {
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: Math.max(1, fromSeq),
@@ -185,6 +193,12 @@ export class EventStream {
     signal.addEventListener('abort', stop, { once: true });
     // it may have been aborted while NATS was asked
     if (signal.aborted) stop();
+    let remade = false;
+    using _returns = this.#returns.add(async () => {
+      // the consumer would tell nothing until the old position is passed
+      remade ||= (await this.state()).createdAt !== createdAt;
+      if (remade) stop();
+    });
     try {
       for await (const message of messages) {
         const subject = parseBatchSubject(message.subject);
@@ -192,8 +206,10 @@ export class EventStream {
         const count = Number(message.headers?.get(BATCH_HEADERS.count) ?? 0);
         const { timestampNanos, pending } = message.info;
         const publishedAt = timestampNanos / 1e9;
-        yield { seq: message.seq, ...subject, count, data: message.data, publishedAt, pending };
+        const data = message.headers?.get(BATCH_HEADERS.packing) === PACKING ? unpack(message.data) : message.data;
+        yield { seq: message.seq, ...subject, count, data, publishedAt, pending };
       }
+      if (remade && !signal.aborted) throw new BusError('BUS_REMADE', 'read the events stream: it was made anew');
     } catch (error) {
       if (!signal.aborted) throw busError('read the events stream', error);
     } finally {

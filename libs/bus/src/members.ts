@@ -171,11 +171,22 @@ export class Membership implements AsyncDisposable {
  * Joins the live replicas of `service` and returns when the others are known; leaves when `signal` is aborted or at
  * disposal, whichever is first.
  * @param id letters, digits, `-`, `_` and `.`; never used again by another process
+ * @param replaces whether another member is known to be dead, because this one was started in its place: it is taken out
  * @throws when `signal` is aborted before the others are known, or a BusError when the bucket cannot be opened
  */
-export async function joinMembers(bus: Bus, service: string, id: string, signal: AbortSignal): Promise<Membership> {
+export async function joinMembers(
+  bus: Bus,
+  service: string,
+  id: string,
+  signal: AbortSignal,
+  replaces: (id: string) => boolean = () => false,
+): Promise<Membership> {
   signal.throwIfAborted();
   const bucket = await bus.bucket(BUCKETS.members, (value) => value as Beat, { ttlMs: FORGOTTEN_MS });
+  const prefix = `${service}.`;
+  for (const { key } of await bucket.all()) {
+    if (key.startsWith(prefix) && replaces(key.slice(prefix.length))) await bucket.delete(key);
+  }
   const membership = new Membership(bucket, service, id);
   signal.addEventListener('abort', () => membership.leave(), { once: true });
   await membership.complete;

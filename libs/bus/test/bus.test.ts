@@ -1,6 +1,7 @@
 import { batchSubject } from '@meadow/contract';
-import { startNats } from '@meadow/testkit';
+import { startNats, waitFor } from '@meadow/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,6 +102,33 @@ test('what is purged is passed over', async () => {
   expect(batch?.seq).toBe(lastSeq + 1);
 });
 
+test('a large batch takes less room on the way and is read as it was published', async () => {
+  const { bytes, lastSeq } = await bus.events.state();
+  const lines = encode('{"worker":"celery@worker-1"}\n'.repeat(20_000));
+  await bus.events.publish(batchSubject('worker', 'prod', 0), lines, { id: 'large', count: 20_000, collector: 'c' });
+  const [batch] = await take(lastSeq + 1, 1);
+  expect(Buffer.from(batch?.data ?? []).equals(lines)).toBe(true);
+  expect((await bus.events.state()).bytes - bytes).toBeLessThan(lines.length / 10);
+});
+
+test('a full stream refuses what is new, keeps what it has, and takes again once there is room', async () => {
+  await using server = await startNats();
+  await using other = await openBus({ url: server.url, name: 'test', signal: AbortSignal.timeout(20_000) });
+  await other.events.ensure({ maxBytes: 3_000_000 });
+  const publish = (id: number): Promise<unknown> =>
+    other.events.publish(batchSubject('task', 'prod', 0), randomBytes(900_000), {
+      id: `f${id}`,
+      count: 1,
+      collector: 'c',
+    });
+  for (const id of [1, 2, 3]) await publish(id);
+  await expect(publish(4)).rejects.toMatchObject({ code: 'BUS_STREAM_FULL' });
+  expect(await other.events.state()).toMatchObject({ firstSeq: 1, lastSeq: 3, messages: 3 });
+  await other.events.purgeThrough(1);
+  await publish(4);
+  expect(await other.events.state()).toMatchObject({ firstSeq: 2, lastSeq: 4, messages: 3 });
+});
+
 test('a bucket refuses a write based on an old revision, and skips a value that does not fit', async () => {
   const bucket = await bus.bucket('test_values', (value) => z.number().parse(value));
   const revision = await bucket.create('a', 1);
@@ -134,7 +162,7 @@ test('a watch tells what is there, that it has caught up, then changes and delet
   ]);
 });
 
-test('a lease has one holder; when it ends, the next takes over at once', async () => {
+test('a lease that is renewed has one holder; when it ends, the next takes over at once', async () => {
   const bucket = await bus.bucket('test_leases', (value) => value as LeaseRecord);
   const log: string[] = [];
   const first = new AbortController();
@@ -148,6 +176,13 @@ test('a lease has one holder; when it ends, the next takes over at once', async 
   const a = hold('a', first.signal);
   await expect.poll(() => log).toEqual(['a holds']);
   const b = hold('b', never.signal);
+  // for longer than it lasts without
+  const { revision = 0 } = (await bucket.get('writer')) ?? {};
+  await waitFor(async () => ((await bucket.get('writer'))?.revision ?? 0) >= revision + 4, {
+    what: 'four renewals',
+    deadlineMs: 20_000,
+  });
+  expect(log).toEqual(['a holds']);
   first.abort();
   await a;
   await expect.poll(() => log, { timeout: 5_000 }).toEqual(['a holds', 'a ends', 'b holds']);
@@ -212,6 +247,53 @@ test('makes the stream and the buckets again where NATS comes back without its s
   await expect.poll(() => bucket.put('a', 2).catch(String), { timeout: 15_000 }).toBe(1);
   rmSync(storeDir, { recursive: true, force: true });
 }, 40_000);
+
+test('who reads or watches is told when NATS comes back without its storage, and only then', async () => {
+  const storeDir = mkdtempSync(join(tmpdir(), 'meadow-bus-'));
+  await using server = await startNats({ storeDir });
+  const signal = AbortSignal.timeout(40_000);
+  await using other = await openBus({ url: server.url, name: 'test', signal });
+  await other.events.ensure();
+  const bucket = await other.bucket('test_remade', (value) => z.number().parse(value));
+  const publish = (id: string): Promise<unknown> =>
+    other.events.publish(batchSubject('task', 'prod', 0), encode('x'), { id, count: 1, collector: 'c' });
+  for (const id of ['1', '2', '3']) {
+    await publish(id);
+    await bucket.put(id, Number(id));
+  }
+  let [read, watched]: [number, number] = [0, 0];
+  const reading = (async () => {
+    for await (const _batch of other.events.read(1, signal)) read++;
+  })().catch((error: unknown) => error);
+  const watching = (async () => {
+    for await (const change of bucket.watch(signal)) if (change.kind === 'put') watched++;
+  })().catch((error: unknown) => error);
+  await expect.poll(() => [read, watched]).toEqual([3, 3]);
+
+  await server.kill9();
+  await server.restart();
+  await expect
+    .poll(
+      () =>
+        publish('4')
+          .then(() => bucket.put('4', 4))
+          .catch(String),
+      { timeout: 15_000 },
+    )
+    .toBe(4);
+  await expect.poll(() => [read, watched], { timeout: 15_000 }).toEqual([4, 4]);
+
+  await server.kill9();
+  rmSync(storeDir, { recursive: true });
+  await server.restart();
+  const told = await Promise.all([reading, watching]);
+  expect(told).toEqual([
+    expect.objectContaining({ code: 'BUS_REMADE' }),
+    expect.objectContaining({ code: 'BUS_REMADE' }),
+  ]);
+  expect(signal.aborted).toBe(false);
+  rmSync(storeDir, { recursive: true, force: true });
+}, 60_000);
 
 test('a password that NATS does not take for a while does not end the connection for good', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'meadow-bus-'));

@@ -1,4 +1,7 @@
 import { startNats, waitFor } from '@meadow/testkit';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { joinMembers, openBus, withLease, type Bus, type LeaseRecord, type Membership } from '../src/index.ts';
 
@@ -42,13 +45,44 @@ test('what a member can take over is told at once', async () => {
   await using a = await join('ready', 'a');
   await using b = await join('ready', 'b');
   await sees(a, 'a b');
-  const change = a.changed(AbortSignal.timeout(5_000));
-  b.announce(['x', 'y']);
-  await change;
+  // the first may have come with a beat; then the next beat is seconds away
+  for (const ready of [['x'], ['x', 'y']]) {
+    b.announce(ready);
+    await waitFor(() => a.current[1]?.ready.join() === ready.join(), { what: 'what b announced', deadlineMs: 1_000 });
+  }
   expect(a.current).toEqual([
     { id: 'a', ready: [] },
     { id: 'b', ready: ['x', 'y'] },
   ]);
+});
+
+test('a member that announces much takes nobody who beats as usual for silent', async () => {
+  await using a = await join('busy', 'a');
+  await using b = await join('busy', 'b');
+  await sees(a, 'a b');
+  const views = new Set<string>();
+  const stop = new AbortController();
+  const noting = (async () => {
+    while (!stop.signal.aborted) {
+      views.add(ids(a));
+      await a.changed(stop.signal);
+    }
+  })();
+  for (let n = 1; n <= 20; n++) {
+    a.announce([String(n)]);
+    // one that the next one replaces at once need not come back
+    await waitFor(() => b.current[0]?.ready[0] === String(n), {
+      what: 'an announcement',
+      deadlineMs: 5_000,
+      everyMs: 5,
+    });
+  }
+  // comes to `a` after all of its own
+  b.announce(['x']);
+  await waitFor(() => a.current[1]?.ready[0] === 'x', { what: 'the word of b', deadlineMs: 5_000 });
+  stop.abort();
+  await noting;
+  expect([...views]).toEqual(['a b']);
 });
 
 test('who dies is gone within 9 s, for those who knew it and for newcomers', async () => {
@@ -68,6 +102,21 @@ test('who dies is gone within 9 s, for those who knew it and for newcomers', asy
     { what: 'a newcomer to see the living only', deadlineMs: 9_000, everyMs: 500 },
   );
 }, 40_000);
+
+test('who was started in the place of a dead member takes it out at once, for all, and no other', async () => {
+  const dying = await connect();
+  await using a = await join('heirs', 'a');
+  await join('heirs', 'place-1', dying);
+  await using _other = await join('heir', 'place-1');
+  await sees(a, 'a place-1');
+  await dying[Symbol.asyncDispose]();
+  const signal = AbortSignal.timeout(60_000);
+  await using heir = await joinMembers(bus, 'heirs', 'place-2', signal, (id) => id === 'place-1');
+  expect(ids(heir)).toBe('a place-2');
+  await sees(a, 'a place-2');
+  await using late = await join('heir', 'place-3');
+  expect(ids(late)).toBe('place-1 place-3');
+}, 20_000);
 
 test('while NATS is away nobody is gone, and afterwards changes are heard again', async () => {
   await using a = await join('outage', 'a');
@@ -96,6 +145,26 @@ test('while NATS is away nobody is gone, and afterwards changes are heard again'
   expect([...views].slice(0, 2)).toEqual(['a b', 'a b c']);
 }, 90_000);
 
+test('after NATS lost its storage, members are heard and missed as before', async () => {
+  const storeDir = mkdtempSync(joinPath(tmpdir(), 'meadow-members-'));
+  await using server = await startNats({ storeDir });
+  await using over = await openBus({ url: server.url, name: 'test', signal: AbortSignal.timeout(20_000) });
+  await using a = await join('lost', 'a', over);
+  await using b = await join('lost', 'b', over);
+  // several beats, so that what comes after the loss has lower positions than what was heard before
+  await sees(a, 'a b');
+  for (const ready of ['1', '2', '3', '4', '5', '6']) b.announce([ready]);
+  await server.kill9();
+  rmSync(storeDir, { recursive: true });
+  await server.restart();
+  await waitFor(() => over.connected, { what: 'a connection', deadlineMs: 15_000 });
+  await using _c = await join('lost', 'c', over);
+  await sees(a, 'a b c', 5_000);
+  b.leave();
+  await sees(a, 'a c', 5_000);
+  rmSync(storeDir, { recursive: true, force: true });
+}, 60_000);
+
 const held = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 
@@ -108,6 +177,27 @@ test('a lease passes on when its holder gives it up by ending its work', async (
   giveUp.abort();
   await Promise.all([a, b]);
   expect(await bucket.get('x')).toBeNull();
+});
+
+test('a lease whose holder fell silent is taken when it has run out, by one of those who want it', async () => {
+  const bucket = await bus.bucket('test_silent', (value) => value as LeaseRecord);
+  await bucket.create('x', { holder: 'dead', renewedAt: Date.now() });
+  const began = performance.now();
+  const takenMs: number[] = [];
+  let working = 0;
+  let most = 0;
+  const work = async (): Promise<void> => {
+    takenMs.push(performance.now() - began);
+    most = Math.max(most, ++working);
+    // longer than the others take to look again
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    working--;
+  };
+  const wanting = ['b', 'c', 'd'].map((holder) => withLease(bucket, 'x', holder, AbortSignal.timeout(25_000), work));
+  await Promise.all(wanting);
+  expect(takenMs).toHaveLength(3);
+  expect(Math.min(...takenMs)).toBeGreaterThan(5_000);
+  expect(most).toBe(1);
 });
 
 test('a lease of a holder that is known to be gone is taken without waiting for it to run out', async () => {

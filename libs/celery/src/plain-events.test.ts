@@ -156,6 +156,29 @@ test.each([
   expect(plain.readRedis(kombu('[]', REST.replace(usual, other)))).toBe(false);
 });
 
+test('wherever in a text a byte stands, it is plain where the long way takes it for itself', () => {
+  for (let byte = 0; byte < 256; byte++) {
+    for (let before = 0; before < 9; before++) {
+      const [head = '', tail = ''] = text({ args: `${'x'.repeat(before)}|${'x'.repeat(9 - before)}` }).split('|');
+      const body = Buffer.concat([Buffer.from(head), Buffer.of(byte), Buffer.from(tail)]);
+      const itself = byte >= 0x20 && byte <= 0x7f && byte !== 0x22 && byte !== 0x5c;
+      // a quote ends the text, and what follows it is no JSON; a backslash begins an escape that there is not
+      expect(checkRedis(kombu(body))).toBe(itself);
+    }
+  }
+});
+
+test('a body about as long as the memory for it is read, wherever in it the last text begins', () => {
+  for (let length = 16_370; length < 16_400; length++) {
+    for (const name of ['', 'n', 'nn', 'nnn']) {
+      const args = 'x'.repeat(length - text({ name, args: '' }).length);
+      const content = Buffer.from(text({ name, args }));
+      const message = { content, properties: { contentType: 'application/json', headers: {} } };
+      expect(new PlainEvents().readAmqp(message)).toBe(true);
+    }
+  }
+});
+
 test('an event keeps nothing of the one before it', () => {
   checkRedis(kombu(text({ args: 'a', runtime: 1, terminated: true, traceback: 'x\ny' })));
   expect(checkRedis(kombu(text()))).toBe(true);

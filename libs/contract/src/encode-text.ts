@@ -1,11 +1,9 @@
-/** The most bytes that a length takes in LEB128: lengths have 32 bits. */
-export const LONGEST_LENGTH = 5;
 /** Up to here a loop is faster than a call of the engine's writer, and the length is one byte. Characters. */
 export const SHORT_TEXT = 64;
 
 /**
- * Writes a String of RowBinary, its length as LEB128 and its UTF-8 bytes. There have to be `LONGEST_LENGTH` bytes of room and
- * three for each UTF-16 unit. @returns the place behind it
+ * Writes a String of RowBinary, its length as LEB128 and its UTF-8 bytes. There have to be five bytes of room,
+ * the most that a length of 32 bits takes, and three for each UTF-16 unit. @returns the place behind it
  */
 export function encodeText(buffer: Buffer, at: number, value: string): number {
   const { length } = value;

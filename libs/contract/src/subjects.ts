@@ -56,5 +56,7 @@ export const BATCH_HEADERS = {
   /** events in the message */
   count: 'Meadow-Count',
   collector: 'Meadow-Collector',
+  /** how the body is packed: absent or 'zstd' */
+  packing: 'Meadow-Packing',
 } as const;
 export const BATCH_FORMAT_VERSION = '2';

@@ -1,4 +1,4 @@
-import { encodeLength, encodeText, LONGEST_LENGTH, SHORT_TEXT } from './encode-text.ts';
+import { encodeLength, encodeText, SHORT_TEXT } from './encode-text.ts';
 import { Buffer } from 'node:buffer';
 import type { PipelineEvent } from './pipeline-event.ts';
 
@@ -88,7 +88,7 @@ export class TaskEventWriter {
   /** Begins a row of which each column is then written by its method, in order, `tail()` between head and tail. */
   begin(): void {
     this.#frame = this.#at;
-    this.#reserve(8);
+    this.#reserve(0);
     this.#at += 8;
   }
 
@@ -123,28 +123,21 @@ export class TaskEventWriter {
 
   /** An event's id, from its lanes. */
   id(high: number, low: number): void {
-    this.#reserve(ID_CHARACTERS);
     for (let shift = 28; shift >= 0; shift -= 4) this.#buffer[this.#at++] = HEX[(high >>> shift) & 15] ?? 0;
     for (let shift = 28; shift >= 0; shift -= 4) this.#buffer[this.#at++] = HEX[(low >>> shift) & 15] ?? 0;
   }
 
   #id(id: string): void {
     if (id.length !== ID_CHARACTERS) throw new RangeError(`event id of ${id.length} characters`);
-    this.#reserve(ID_CHARACTERS);
     for (let index = 0; index < ID_CHARACTERS; index++) this.#buffer[this.#at++] = id.charCodeAt(index);
   }
 
   /** Unix seconds. */
   time(seconds: number): void {
-    this.#reserve(8);
-    const microseconds = Math.round(Math.min(Math.max(seconds, 0), LATEST) * 1e6);
-    this.#view.setUint32(this.#at, microseconds % TWO_32, true);
-    this.#view.setUint32(this.#at + 4, microseconds / TWO_32, true);
-    this.#at += 8;
+    this.#integer(Math.round(Math.min(Math.max(seconds, 0), LATEST) * 1e6));
   }
 
   uint32(value: number | null | undefined): void {
-    this.#reserve(5);
     if (!isCount(value) || value >= TWO_32) return this.#null();
     this.#buffer[this.#at] = 0;
     this.#view.setUint32(this.#at + 1, value, true);
@@ -152,16 +145,12 @@ export class TaskEventWriter {
   }
 
   uint64(value: number | null | undefined): void {
-    this.#reserve(9);
     if (!isCount(value)) return this.#null();
-    this.#buffer[this.#at] = 0;
-    this.#view.setUint32(this.#at + 1, value % TWO_32, true);
-    this.#view.setUint32(this.#at + 5, value / TWO_32, true);
-    this.#at += 9;
+    this.#buffer[this.#at++] = 0;
+    this.#integer(value);
   }
 
   float64(value: number | null | undefined): void {
-    this.#reserve(9);
     if (value === null || value === undefined || !Number.isFinite(value)) return this.#null();
     this.#buffer[this.#at] = 0;
     this.#view.setFloat64(this.#at + 1, value, true);
@@ -169,7 +158,6 @@ export class TaskEventWriter {
   }
 
   flag(value: boolean | null | undefined): void {
-    this.#reserve(2);
     if (value === null || value === undefined) return this.#null();
     this.#buffer[this.#at] = 0;
     this.#buffer[this.#at + 1] = value ? 1 : 0;
@@ -177,28 +165,45 @@ export class TaskEventWriter {
   }
 
   text(value: string | null | undefined): void {
-    const length = value === null || value === undefined ? 0 : value.length;
+    if (value === null || value === undefined || value === '') return this.empty();
     // a UTF-16 unit takes at most three bytes of UTF-8
-    this.#reserve(length * 3 + LONGEST_LENGTH);
-    if (length === 0 || value === null || value === undefined) this.#buffer[this.#at++] = 0;
-    else this.#at = encodeText(this.#buffer, this.#at, value);
+    this.#reserve(value.length * 3);
+    this.#at = encodeText(this.#buffer, this.#at, value);
   }
 
-  /** A text that is ASCII, in the bytes from `start` to `end`; '' for a `start` of -1. */
-  ascii(bytes: Buffer, start: number, end: number): void {
-    if (start === -1) return this.text(null);
+  /** A text that is ''. */
+  empty(): void {
+    this.#buffer[this.#at++] = 0;
+  }
+
+  /** A text that is ASCII, in the bytes from `start` to `end`, behind which there are three more. */
+  ascii(bytes: DataView, start: number, end: number): void {
     const length = end - start;
-    this.#reserve(length + LONGEST_LENGTH);
-    const target = this.#buffer;
-    const at = encodeLength(target, this.#at, length);
-    if (length > SHORT_TEXT) bytes.copy(target, at, start, end);
-    else for (let index = 0; index < length; index++) target[at + index] = bytes[start + index] ?? 0;
+    this.#reserve(length);
+    const at = encodeLength(this.#buffer, this.#at, length);
     this.#at = at + length;
+    if (length > SHORT_TEXT) {
+      this.#buffer.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length), at);
+      return;
+    }
+    const target = this.#view;
+    // what this writes behind the text is written over
+    for (let index = 0; index < length; index += 4) target.setInt32(at + index, bytes.getInt32(start + index));
   }
 
+  /** @param value 0 to 2^63 */
+  #integer(value: number): void {
+    const high = Math.floor(value / TWO_32);
+    this.#view.setUint32(this.#at, value - high * TWO_32, true);
+    this.#view.setUint32(this.#at + 4, high, true);
+    this.#at += 8;
+  }
+
+  /** Makes room for so many bytes and, behind them, for all of a row that is no text. */
   #reserve(bytes: number): void {
-    if (this.#at + bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#at + bytes));
+    const wanted = this.#at + bytes + BESIDE_TEXTS;
+    if (wanted <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, wanted));
     this.#buffer.copy(larger, 0, 0, this.#at);
     this.#buffer = larger;
     this.#view = new DataView(larger.buffer);
@@ -217,6 +222,8 @@ export function encodeTaskEvents(events: readonly TaskEventFields[]): Buffer {
 }
 
 const ID_CHARACTERS = 16;
+/** More than a row takes beside its texts: the lengths of the frame and of each text, and columns of fixed size. Bytes. */
+const BESIDE_TEXTS = 256;
 const TWO_32 = 0x1_0000_0000;
 const HEX = Buffer.from('0123456789abcdef');
 /** What the store's DateTime64(6) holds: 1970 to 2100, Unix seconds. A wilder clock is clamped. */

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 
 /** Asks once whether a process is of use yet. Returns null when it is, else what is missing. */
@@ -39,7 +40,11 @@ export function tcpProbe(address: { host: string; port: number }, ping?: { say: 
       };
       const silent = (): void => end(`no answer at ${address.host}:${address.port}`);
       signal.addEventListener('abort', silent, { once: true });
-      socket.once('close', () => signal.removeEventListener('abort', silent));
+      socket.once('close', () => {
+        signal.removeEventListener('abort', silent);
+        // by the other side, without the answer; else it was told already
+        silent();
+      });
       socket.once('error', silent);
       socket.once('connect', () => {
         if (ping === undefined) end(null);
@@ -51,4 +56,17 @@ export function tcpProbe(address: { host: string; port: number }, ping?: { say: 
         else if (heard.length > 10_000) end('answers something else');
       });
     });
+}
+
+/** Ready while the disk of `folder` has so much free. */
+export function roomProbe(folder: string, megabytes: number): Probe {
+  return async () => {
+    try {
+      const { bavail, bsize } = await statfs(folder);
+      const free = Math.floor((bavail * bsize) / 1e6);
+      return free >= megabytes ? null : `the disk of ${folder} has ${free} MB free, ${megabytes} are needed`;
+    } catch (error) {
+      return `${folder} cannot be looked at: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  };
 }

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,6 +20,8 @@ export interface ProcessSpec {
   readonly ready?: Probe;
   /** After this it is told that the process is not ready yet. @default 30000 */
   readonly readyDeadlineMs?: number;
+  /** Tells a process that hangs, which is killed and started again. @default it counts as alive while it runs */
+  readonly alive?: Liveness;
   /** @default 'SIGTERM' */
   readonly stopSignal?: NodeJS.Signals;
   /** From the request to stop until it is killed. @default 12000 */
@@ -28,11 +31,20 @@ export interface ProcessSpec {
   readonly readLine?: LineReader;
 }
 
+interface Liveness {
+  /** Asked every 5 s once it was ready; three times in a row without an answer it hangs. */
+  readonly probe: Probe;
+  /** What has to be over before a new start can help, e.g. a full disk. @default nothing */
+  readonly obstacle?: Probe;
+}
+
 export interface ProcessContext {
   readonly guard: Guard;
   readonly log: LogSink;
   /** First wait before a restart; doubles up to 60 times that. @default 500 */
   readonly firstWaitMs?: number;
+  /** Between two looks at whether a process hangs, and how long an answer may take. @default 5000 */
+  readonly aliveMs?: number;
 }
 
 /** A process that cannot be brought up: the rest needs it, so the start as a whole has failed. */
@@ -54,6 +66,8 @@ const STEADY_MS = 60_000;
 /** Exit code of a service whose configuration does not fit: another try cannot help. */
 const CONFIG_EXIT = 78;
 const TAIL_LINES = 8;
+/** Looks in a row without an answer: one may fall into a moment in which the machine is busy or wakes up. */
+const SILENT_LOOKS = 3;
 
 interface Ending {
   readonly code: number | null;
@@ -64,8 +78,8 @@ interface Ending {
 /**
  * Keeps one process running.
  *
- * starting → ready → (ended → waiting → starting …); `stop` leads from anywhere to stopped. Each process leads a process
- * group, so that what it started itself ends with it.
+ * starting → ready → (ended → waiting → starting …); `stop` leads from anywhere to stopped. A process that hangs is killed,
+ * which is an end like any other. Each process leads a process group, so that what it started itself ends with it.
  */
 export class SupervisedProcess {
   readonly spec: ProcessSpec;
@@ -78,6 +92,8 @@ export class SupervisedProcess {
   #wasReady = false;
   #child: ChildProcess | null = null;
   #starts = 0;
+  /** With the count of starts this tells a service which processes were in its place before, and are gone. */
+  readonly #place = randomUUID().slice(0, 8);
   #loop: Promise<void> | null = null;
 
   constructor(spec: ProcessSpec, context: ProcessContext) {
@@ -136,15 +152,15 @@ export class SupervisedProcess {
   async #runOnce(): Promise<Ending> {
     const { spec } = this;
     const startedAt = performance.now();
+    this.#starts++;
     const child = spawn(spec.command, spec.args, {
       cwd: spec.cwd,
-      env: { ...process.env, MEADOW_SUPERVISED: '1', ...spec.env },
+      env: { ...process.env, MEADOW_SUPERVISED: `${this.#place}.${this.#starts}`, ...spec.env },
       // our services watch stdin, which ends when this process does; the guard sees to the others
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
     this.#child = child;
-    this.#starts++;
     const { pid } = child;
     if (pid !== undefined) this.#context.guard.add(pid);
     child.stdin.on('error', () => undefined);
@@ -200,13 +216,38 @@ export class SupervisedProcess {
       if (missing === null) {
         this.#say(told ? 'info' : 'debug', `ready after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
         this.#wasReady = true;
-        return this.#settle.resolve();
+        this.#settle.resolve();
+        return this.#watch(signal);
       }
       if (!told && performance.now() - startedAt > deadlineMs) {
         told = true;
         this.#say('warn', `is not ready after ${deadlineMs / 1000} s: ${missing}; still waiting`);
       }
       await delay(50, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Kills it when it hangs, as soon as nothing stands in the way of a new start. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { alive } = this.spec;
+    if (alive === undefined) return;
+    const everyMs = this.#context.aliveMs ?? 5_000;
+    let silent = 0;
+    let told = false;
+    for (;;) {
+      await delay(everyMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      const missing = await alive.probe(AbortSignal.any([signal, AbortSignal.timeout(everyMs)]));
+      silent = missing === null ? 0 : silent + 1;
+      if (silent < SILENT_LOOKS) continue;
+      const obstacle = (await alive.obstacle?.(signal)) ?? null;
+      if (signal.aborted) return;
+      if (obstacle === null) {
+        this.#say('error', `hangs (${missing}), killing it`);
+        return this.kill();
+      }
+      if (!told) this.#say('error', `hangs (${missing}); it is started again when this is over: ${obstacle}`);
+      told = true;
     }
   }
 

@@ -1,4 +1,6 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { AbstractConnector, Redis } from 'ioredis';
+import { createConnection, type NetConnectOpts, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { withDeadline } from '../deadline.ts';
 import { BrokerError } from '../errors.ts';
 import { timeoutError } from '../network-error.ts';
@@ -12,6 +14,16 @@ export interface RedisConnectOptions {
   /** For the whole way: sentinels, connection, TLS, login. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Makes what reads the connection, and hands on to the client what is the client's. @default the client reads */
+  readonly reader?: (toClient: (reply: Buffer) => void) => SocketReader;
+}
+
+/** Reads a socket in place of a stream of chunks. */
+export interface SocketReader {
+  /** Memory for the socket's next read, never empty. */
+  room(): Buffer;
+  /** So many bytes have come into the room given last. */
+  took(bytes: number): void;
 }
 
 export interface RedisConnection {
@@ -44,6 +56,10 @@ export async function connectRedis(target: RedisTarget, options: RedisConnectOpt
 }
 
 type Track = (client: Redis) => void;
+/** Where a connection goes, and how. */
+type Place = NetConnectOpts & { readonly tls?: ConnectionOptions; readonly commandTimeout?: number };
+/** A server that does not answer our goodbye is left so soon. ioredis has the same. */
+const DISCONNECT_TIMEOUT_MS = 2_000;
 
 async function open(target: RedisTarget, options: RedisConnectOptions, track: Track): Promise<RedisConnection> {
   const facts = { cluster: options.cluster, endpoint: target.endpoint };
@@ -51,7 +67,13 @@ async function open(target: RedisTarget, options: RedisConnectOptions, track: Tr
   const { address } = target;
   const server = address.kind === 'sentinel' ? await findMaster(target, options, track) : address;
   const place = 'path' in server ? { path: server.path } : { host: server.host, port: server.port, family: 0 };
-  const { client, lost } = create({ ...place, ...(tls === null ? {} : { tls }) }, target, options, track);
+  const { client, lost } = create(
+    { ...place, ...(tls === null ? {} : { tls }) },
+    target,
+    options,
+    track,
+    options.reader,
+  );
   await ready(client);
   if (target.password !== null) {
     await (target.username === null ? client.auth(target.password) : client.auth(target.username, target.password));
@@ -67,13 +89,15 @@ function forgiveNoPermission(error: unknown): void {
 }
 
 function create(
-  place: Omit<RedisOptions, 'protocol' | 'replyMapping'>,
+  place: Place,
   target: RedisTarget,
   options: RedisConnectOptions,
   track: Track,
+  reader?: RedisConnectOptions['reader'],
 ): { client: Redis; lost: Promise<BrokerError> } {
   const client = new Redis({
     ...place,
+    ...(reader === undefined ? {} : { Connector: connectorOf(place, reader) }),
     lazyConnect: true,
     retryStrategy: () => null,
     enableReadyCheck: false,
@@ -94,6 +118,30 @@ function create(
   const { promise: lost, resolve } = Promise.withResolvers<BrokerError>();
   client.once('end', () => resolve(redisError(reason, target, options.cluster)));
   return { client, lost };
+}
+
+/** Connects as ioredis would, but for who reads: a socket with a reader emits no data by itself. */
+function connectorOf(
+  { tls, ...place }: Place,
+  makeReader: NonNullable<RedisConnectOptions['reader']>,
+): new () => AbstractConnector {
+  return class extends AbstractConnector {
+    constructor() {
+      super(DISCONNECT_TIMEOUT_MS);
+    }
+
+    override connect(): Promise<Socket> {
+      this.connecting = true;
+      const reader = makeReader((reply) => void this.stream.emit('data', reply));
+      const onread: OnReadOpts = { buffer: () => reader.room(), callback: (bytes) => (reader.took(bytes), true) };
+      const options = { ...place, onread };
+      this.stream = tls === undefined ? createConnection(options) : connectTls({ ...options, ...tls });
+      this.stream.once('error', (error) => {
+        this.firstError = error;
+      });
+      return Promise.resolve(this.stream);
+    }
+  };
 }
 
 /** `connect()` rejects with a mere "Connection is closed"; the error before it is the one that tells. */

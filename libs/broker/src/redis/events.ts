@@ -14,9 +14,10 @@ import { timeoutError } from '../network-error.ts';
 import type { BrokerError } from '../errors.ts';
 import type { Broker, RedisTarget } from '../url.ts';
 import { eventPatterns } from './channels.ts';
-import { connectRedis, currentMaster, type RedisConnection } from './connection.ts';
+import { connectRedis, currentMaster, type RedisConnection, type SocketReader } from './connection.ts';
 import { redisError } from './errors.ts';
-import { PatternMessages, type OnPatternMessage } from './pattern-messages.ts';
+import { PatternMessages } from './pattern-messages.ts';
+import { letGo, type Slab } from './slab.ts';
 
 type RedisBroker = Extract<Broker, { kind: 'redis' }>;
 
@@ -37,13 +38,18 @@ export function openRedisEvents(
   return new RedisEvents(broker, definition, options);
 }
 
+/** A delivery that is still looked at. One that is dropped holds its slab until both are collected as garbage. */
+interface HeldDelivery extends RedisDelivery {
+  readonly slab: Slab;
+}
+
 class RedisEvents implements EventSource {
   readonly transport = 'redis';
   readonly endpoint: string;
   readonly bursts: AsyncIterable<Burst, void, void>;
   readonly #definition: EventSourceDefinition;
   readonly #options: AdapterOptions;
-  readonly #queue: BurstQueue<RedisDelivery>;
+  readonly #queue: BurstQueue<HeldDelivery>;
   readonly #end = new AbortController();
   readonly #signal: AbortSignal;
   readonly #done: Promise<void>;
@@ -131,12 +137,16 @@ class RedisEvents implements EventSource {
       const deliveries = await this.#queue.take(this.#signal);
       if (deliveries.length === 0) return;
       yield { deliveries, settle };
+      for (const { slab } of deliveries) letGo(slab);
     }
   }
 
   async #open(target: RedisTarget, signal: AbortSignal): Promise<Session> {
     const { cluster, clientName, timing } = this.#options;
-    const connection = await connectRedis(target, { cluster, clientName, timeoutMs: timing.connectTimeoutMs, signal });
+    const connection = await connectRedis(target, {
+      ...{ cluster, clientName, timeoutMs: timing.connectTimeoutMs, signal },
+      reader: (toClient) => this.#reader(toClient),
+    });
     try {
       await this.#subscribe(connection, target);
     } catch (error) {
@@ -165,15 +175,27 @@ class RedisEvents implements EventSource {
     };
   }
 
-  async #subscribe({ client, lost }: RedisConnection, target: RedisTarget): Promise<void> {
+  #reader(toClient: (reply: Buffer) => void): SocketReader {
     const queue = this.#queue;
-    takeMessages(client, (channel, payload) => {
-      const receivedAtMs = Date.now();
+    let receivedAtMs = 0;
+    const messages = new PatternMessages((channel, payload, slab) => {
       this.#messages += 1;
-      // the first messages come with the answer to the subscription, before the span until it has been told as a gap
-      if (this.#subscribed) this.#heardAtMs = receivedAtMs;
-      queue.push({ kind: 'redis', channel, payload, receivedAtMs, redelivered: false });
-    });
+      slab.users++;
+      queue.push({ kind: 'redis', channel, payload, receivedAtMs, redelivered: false, slab });
+    }, toClient);
+    return {
+      room: () => messages.room(),
+      took: (bytes) => {
+        receivedAtMs = Date.now();
+        const before = this.#messages;
+        messages.took(bytes);
+        // the first messages come with the answer to the subscription, before the span until it has been told as a gap
+        if (this.#subscribed && this.#messages > before) this.#heardAtMs = receivedAtMs;
+      },
+    };
+  }
+
+  async #subscribe({ client, lost }: RedisConnection, target: RedisTarget): Promise<void> {
     const patterns = eventPatterns({
       db: target.db,
       eventExchange: this.#definition.eventExchange,
@@ -259,16 +281,6 @@ class RedisEvents implements EventSource {
     const recentMessagesPerSecond = this.#messagesPerSecond;
     this.#options.onGap({ reason, fromMs, toMs, lost: null, recentMessagesPerSecond, kept: 0 });
   }
-}
-
-/** Stands between the socket of a client that waits for no reply and the client's own reader. */
-function takeMessages({ stream }: Redis, onMessage: OnPatternMessage): void {
-  const readers = stream.listeners('data') as ((bytes: Buffer) => void)[];
-  for (const reader of readers) stream.off('data', reader);
-  const messages = new PatternMessages(onMessage, (bytes) => {
-    for (const reader of readers) reader(bytes);
-  });
-  stream.on('data', (chunk: Buffer) => messages.write(chunk));
 }
 
 /** Pub/sub has nothing to acknowledge. */

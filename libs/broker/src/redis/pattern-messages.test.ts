@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PatternMessages } from './pattern-messages.ts';
+import { letGo, type Slab } from './slab.ts';
 
 const bulk = (text: Buffer | string): Buffer => {
   const bytes = Buffer.from(text);
@@ -21,7 +22,13 @@ function hear(chunks: readonly Buffer[]): Heard {
     (channel, payload) => messages.push([channel, payload.toString('latin1')]),
     (bytes) => (replies += bytes.toString('latin1')),
   );
-  for (const chunk of chunks) reader.write(chunk);
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length;) {
+      const copied = chunk.copy(reader.room(), 0, at);
+      reader.took(copied);
+      at += copied;
+    }
+  }
   return { messages, replies };
 }
 
@@ -68,6 +75,50 @@ test('wherever the socket cuts, messages come whole and in order, and every othe
     }),
     { numRuns: 500 },
   );
+});
+
+test('memory serves again, but never while somebody looks at a message in it', () => {
+  const kept: { payload: Buffer; was: string; slab: Slab }[] = [];
+  const buffers = new Set<ArrayBufferLike>();
+  let heard = 0;
+  const reader = new PatternMessages(
+    (_channel, payload, slab) => {
+      slab.users++;
+      heard++;
+      kept.push({ payload, was: payload.toString('latin1'), slab });
+      buffers.add(payload.buffer);
+    },
+    () => undefined,
+  );
+  const one = (n: number): Buffer => message('c', Buffer.alloc(10_000 + (n % 7), String(n)));
+  for (let n = 0; n < 1_000; n++) {
+    const bytes = one(n);
+    for (let at = 0; at < bytes.length;) {
+      const copied = bytes.copy(reader.room(), 0, at);
+      reader.took(copied);
+      at += copied;
+    }
+    // in any order, while 50 others are looked at
+    if (kept.length <= 50) continue;
+    const [gone] = kept.splice((n * 20) % kept.length, 1);
+    expect(gone?.payload.toString('latin1')).toBe(gone?.was);
+    if (gone !== undefined) letGo(gone.slab);
+  }
+  expect(heard).toBe(1_000);
+  for (const { payload, was } of kept) expect(payload.toString('latin1')).toBe(was);
+  // 10 MB came by
+  expect(buffers.size).toBeLessThan(25);
+});
+
+test('a size that is promised takes no memory before the bytes have come', () => {
+  const reader = new PatternMessages(
+    () => undefined,
+    () => undefined,
+  );
+  const head = Buffer.from('*4\r\n$8\r\npmessage\r\n$1\r\np\r\n$1\r\nc\r\n$99999999999999\r\nx');
+  reader.took(head.copy(reader.room()));
+  for (let read = 0; read < 3_000_000; read += 50_000) reader.took(Math.min(50_000, reader.room().length));
+  expect(reader.room().length).toBeLessThan(4_000_000);
 });
 
 test('a message of many chunks is put together once', () => {
