@@ -8,7 +8,7 @@ import { startSystem, type System } from './system.ts';
 import { BEATING_WORKERS, SHAPES, type Sent, type Shape } from './traffic.ts';
 
 /** The generator waits when this many events are under way: the question is throughput, not how much fits in a socket. */
-const UNDER_WAY = 120_000;
+const UNDER_WAY = 250_000;
 /** The same for events of megabytes. */
 const LARGE_UNDER_WAY = 40;
 /** Nothing new for so long is the end of it. */

@@ -45,4 +45,4 @@ USER node
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["sh", "-c", "node infra/ready.mjs http://127.0.0.1:${MEADOW_GATEWAY_PORT:-${MEADOW_HEALTH_PORT:-8080}}/readyz"]
 # as NODE_FLAGS of libs/contract has it
-CMD ["sh", "-c", "exec node --max-semi-space-size=8 apps/$APP/src/main.ts"]
+CMD ["sh", "-c", "exec node --max-semi-space-size=4 apps/$APP/src/main.ts"]

@@ -70,8 +70,8 @@ class ClusterPart {
 const ROW_BINARY = 'application/octet-stream';
 
 /** A batch is written when it holds this much. Three times as much is in memory: one is gathered, one written, of one the tasks linger. */
-const BATCH_EVENTS = 50_000;
-const BATCH_BYTES = 20_000_000;
+const BATCH_EVENTS = 100_000;
+const BATCH_BYTES = 40_000_000;
 
 /** Whether an event was dropped as a repeat when the batch was first made: by its place among the batch's events. */
 export type WasDropped = (place: number) => boolean;

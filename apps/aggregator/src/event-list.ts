@@ -7,6 +7,8 @@ import type { TaskMemory } from './task-memory.ts';
 /** What a batch's messages are copied into, and where its events and tasks lie there. */
 interface Arena {
   buffer: Buffer;
+  /** How much of it was ever written to: the rest takes no memory. */
+  touched: number;
   /** Reads what is in `buffer`. */
   readonly reader: TaskEventReader;
   /** By event: where its frame begins. */
@@ -17,8 +19,10 @@ interface Arena {
   tasks: Int32Array<ArrayBuffer>;
 }
 
-/** Pages of it that nothing is written to take no memory. A batch is hardly ever larger. */
-const ARENA_BYTES = 24_000_000;
+/** A batch is hardly ever larger. */
+const ARENA_BYTES = 48_000_000;
+/** Once a burst is over, an arena that was written to this much further than it is now is given up. */
+const SPARE_BYTES = 6_000_000;
 /** One is gathered, one written, and of one more the tasks linger. */
 const KEPT_ARENAS = 3;
 /** In place of an event, a task, a record. */
@@ -38,6 +42,7 @@ export class MessageMemory {
     return (
       this.#free.pop() ?? {
         buffer: Buffer.allocUnsafeSlow(ARENA_BYTES),
+        touched: 0,
         reader: new TaskEventReader(),
         frames: new Int32Array(16_384),
         earlier: new Int32Array(16_384),
@@ -46,9 +51,11 @@ export class MessageMemory {
     );
   }
 
-  /** Takes one back: what lies in it is written over from now on. */
-  give(arena: Arena): void {
-    if (arena.buffer.length === ARENA_BYTES && this.#free.length < KEPT_ARENAS) this.#free.push(arena);
+  /** Takes one back: what lies in it is written over from now on. @param used bytes that a batch took of it */
+  give(arena: Arena, used: number): void {
+    arena.touched = Math.max(arena.touched, used);
+    const fits = arena.buffer.length === ARENA_BYTES && arena.touched <= used * 2 + SPARE_BYTES;
+    if (fits && this.#free.length < KEPT_ARENAS) this.#free.push(arena);
   }
 }
 
@@ -243,7 +250,7 @@ export class EventList {
   release(): void {
     for (let task = 0; task < this.#tasks; task++) this.#known.release(this.handleOf(task), this, task);
     this.#known.lists.delete(this.number);
-    if (this.#arena !== null) this.#memory.give(this.#arena);
+    if (this.#arena !== null) this.#memory.give(this.#arena, this.#used);
     this.#arena = null;
   }
 

@@ -28,7 +28,7 @@ const BATCH_WAIT_MS = 800;
  * parts of seven tables.
  */
 const BUSY_EVENTS = 24_000;
-const BUSY_WAIT_MS = 1_600;
+const BUSY_WAIT_MS = 2_000;
 /**
  * Where nothing comes, an empty batch tells how far the stream is read, and that the batch before is whole: what lies before
  * can be freed, and the store need not remember that batch's token any more.

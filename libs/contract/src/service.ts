@@ -4,7 +4,7 @@ import { z } from 'zod';
  * How Node is started for a service. Left to itself V8 lets 3 × 16 MB of garbage and more gather before it looks at it, which
  * keeps alive what was read from sockets too. The same stands in `infra/service.Dockerfile`.
  */
-export const NODE_FLAGS = ['--max-semi-space-size=8'] as const;
+export const NODE_FLAGS = ['--max-semi-space-size=4'] as const;
 
 /** The stages between a broker and the store, in the order in which an event passes them. */
 export const HOPS = ['broker-collector', 'collector-nats', 'nats-aggregator', 'aggregator-store'] as const;

@@ -114,3 +114,9 @@ SELECT
 FROM meadow.task_events AS e
 WHERE e.type IN ('task-started', 'task-succeeded')
 GROUP BY cluster, minute, name;
+
+-- The selector takes about three quarters of what it is told here: 36 parts at a time go over 50 million events 1.8 times, 24
+-- parts 2 times. A search by id reads a granule of each part that is not merged yet, 1 ms. Starts are written as often, and
+-- nobody waits for what is read of them.
+ALTER TABLE meadow.task_events MODIFY SETTING merge_selector_base = 48;
+ALTER TABLE meadow.task_starts MODIFY SETTING merge_selector_base = 64;

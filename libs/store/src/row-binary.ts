@@ -15,10 +15,10 @@ interface Chunk {
 
 const CHUNK_BYTES = 512 * 1024;
 /**
- * Memory that stays for the next rows; what a burst needed beyond it is given back. More than a usual batch takes: what is
+ * Memory that stays for the next rows; what a burst needed is given back. More than a full batch takes: what is
  * taken anew each time makes the engine collect all garbage again and again, on account of memory outside its heap.
  */
-const KEPT_CHUNKS = 48;
+const KEPT_CHUNKS = 64;
 /** More than any column but a text takes. */
 const COLUMN_BYTES = 16;
 const TWO_32 = 2 ** 32;
@@ -45,8 +45,10 @@ export class RowBinary implements Rows {
 
   /** Forgets all rows; their bytes are written over from now on. */
   reset(): void {
+    // what a burst needed is given back once it is over
+    const wanted = Math.min(KEPT_CHUNKS, 2 * this.#current + 4);
     // a chunk of one large row is of no use to others
-    const kept = this.#chunks.filter(({ buffer }) => buffer.length === CHUNK_BYTES).slice(0, KEPT_CHUNKS);
+    const kept = this.#chunks.filter(({ buffer }) => buffer.length === CHUNK_BYTES).slice(0, wanted);
     this.#chunks.splice(0, this.#chunks.length, ...kept);
     this.#current = -1;
     this.#buffer = Buffer.alloc(0);
