@@ -203,13 +203,13 @@ test('a batch is full at its bound of events, of repeats too, and of bytes', () 
   const untilFull = (next: (index: number) => ReturnType<typeof message>): number => {
     const batch = new Batch(1, memory());
     let taken = 0;
-    while (!batch.full && taken < 100) batch.add(next(taken++));
+    while (!batch.full && taken < 200) batch.add(next(taken++));
     return taken;
   };
   const tasks = (count: number, of: number, args = '') =>
     message(...Array.from({ length: count }, (_, n) => event('task-sent', of, { task_id: `T${of}-${n}`, args })));
-  expect(untilFull((index) => tasks(1_000, index))).toBe(50);
+  expect(untilFull((index) => tasks(1_000, index))).toBe(100);
   const same = tasks(1_000, 0);
-  expect(untilFull(() => same)).toBeLessThanOrEqual(51);
-  expect(untilFull((index) => tasks(1, index, 'x'.repeat(500_000)))).toBe(40);
+  expect(untilFull(() => same)).toBeLessThanOrEqual(101);
+  expect(untilFull((index) => tasks(1, index, 'x'.repeat(500_000)))).toBe(80);
 });
