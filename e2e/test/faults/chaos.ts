@@ -37,6 +37,23 @@ export async function killAndRestart(system: System, options: ChaosOptions): Pro
   return told;
 }
 
+/**
+ * `kill -9`s the first part and, while it is away, the one that was handing on to it: what that had in hand is in no process
+ * any more. Then starts both again.
+ */
+export async function killWithFeeder(system: System, receiver: string, feeder: string): Promise<void> {
+  const parts = [receiver, feeder].map((name) => {
+    const part = system.parts.get(name);
+    if (part === undefined) throw new Error(`there is no part ${name}`);
+    return part;
+  });
+  for (const part of parts) {
+    await part.kill9();
+    await delay(1_000);
+  }
+  for (const part of parts) await part.restart();
+}
+
 /** Random numbers from 0 to 1 that a seed repeats (mulberry32). The seed comes from MEADOW_FAULTS_SEED, or from the clock. */
 export function seededRandom(): { seed: number; random: () => number } {
   const seed = Number(process.env['MEADOW_FAULTS_SEED'] ?? Date.now() % 2 ** 31);

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { waitFor } from '@meadow/testkit';
 import { test } from 'vitest';
 import { startBrokers } from './brokers.ts';
-import { killAndRestart, seededRandom } from './chaos.ts';
+import { killAndRestart, killWithFeeder, seededRandom } from './chaos.ts';
 import { startLoad } from './load.ts';
 import { expectExactly, expectExactlyButForGaps } from './promises.ts';
 import { startSystem } from './system.ts';
@@ -14,6 +15,14 @@ test('whatever is killed in whatever order: RabbitMQ exact, Redis exact but for 
   await delay(3_000);
   const kills = await killAndRestart(system, { parts: [...system.parts.keys()], rounds: 2, random });
   console.log(`seed ${seed}\n${kills.join('\n')}`);
+  await delay(3_000);
+  for (const [receiver, feeder] of [['NATS', 'collector 1'] as const, ['ClickHouse', 'aggregator 1'] as const]) {
+    // only what works has something in hand
+    const flows = async (): Promise<boolean> =>
+      ((await system.stored.newest()).get('rabbit') ?? 0) > Date.now() / 1000 - 2;
+    await waitFor(flows, { what: 'events to be stored again', deadlineMs: 60_000 });
+    await killWithFeeder(system, receiver, feeder);
+  }
   await delay(3_000);
   const sent = await load.end();
 
