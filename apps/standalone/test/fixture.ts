@@ -9,6 +9,12 @@ import { appendFileSync } from 'node:fs';
 const [trace = '', name = '', behaviour = ''] = process.argv.slice(2);
 const note = (what: string): void => appendFileSync(trace, `${name} ${what} ${process.pid}\n`);
 
+// before it says that it runs: a signal may come right then
+process.on('SIGTERM', () => {
+  if (behaviour !== 'serve') return;
+  note('stopped');
+  process.exit(0);
+});
 note('started');
 console.log(JSON.stringify({ level: 'info', time: Date.now(), service: name, msg: `${name} speaks`, answer: 42 }));
 if (behaviour === 'die') {
@@ -18,9 +24,4 @@ if (behaviour === 'die') {
 if (behaviour === 'family') {
   spawn(process.execPath, [import.meta.filename, trace, `${name}-child`, 'deaf'], { stdio: 'ignore' });
 }
-process.on('SIGTERM', () => {
-  if (behaviour !== 'serve') return;
-  note('stopped');
-  process.exit(0);
-});
 setInterval(() => undefined, 1000);
