@@ -115,8 +115,8 @@ FROM meadow.task_events AS e
 WHERE e.type IN ('task-started', 'task-succeeded')
 GROUP BY cluster, minute, name;
 
--- The selector takes about three quarters of what it is told here: 36 parts at a time go over 50 million events 1.8 times, 24
--- parts 2 times. A search by id reads a granule of each part that is not merged yet, 1 ms. Starts are written as often, and
--- nobody waits for what is read of them.
-ALTER TABLE meadow.task_events MODIFY SETTING merge_selector_base = 48;
+-- The selector merges about half as many parts as it is told here. The events of a task were found in 18 ms among 30 parts of
+-- 100,000 rows that were not merged yet, and in 11 in one part. Starts are written as often, and nobody waits for what is read
+-- of them. tasks_raw stays as it is: it is read with FINAL, and a list took 310 ms over 30 parts instead of 90 over 3.
+ALTER TABLE meadow.task_events MODIFY SETTING merge_selector_base = 64;
 ALTER TABLE meadow.task_starts MODIFY SETTING merge_selector_base = 64;
