@@ -8,10 +8,8 @@ import {
   type ClusterDefinition,
   type RetentionPolicy,
 } from '@meadow/contract';
-import { describeError, exposeFlow, retry, runService, watchVitals } from '@meadow/runtime';
+import { describeError, exposeFlow, replicaOf, retry, runService, watchVitals } from '@meadow/runtime';
 import { migrate, openStore } from '@meadow/store';
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { z } from 'zod';
 import { PartitionTable, type Places } from './partition-table.ts';
@@ -44,7 +42,7 @@ await runService('aggregator', config, async ({ config, log, version, metrics, s
   const flow = new AggregatorFlow();
   exposeFlow(metrics, () => flow.read());
   const telemetry = createTelemetry(log, metrics, flow);
-  const id = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const { id } = replicaOf(process.env);
   let missing: string | null = 'no connection to NATS';
   const onNotice = (notice: BusNotice): void => log.warn({ ...notice }, `NATS: ${notice.kind}`);
   const onRetry = (error: unknown, waitMs: number): void => {

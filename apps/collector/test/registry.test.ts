@@ -7,26 +7,39 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { watchAll } from '../src/registry.ts';
 
+/** Notes which clusters are watched and deleted. */
+function noting(log: string[]): Parameters<typeof watchAll>[1] {
+  return {
+    watch: async ({ name }, ends) => {
+      log.push(`${name} begins`);
+      await new Promise((resolve) => ends.addEventListener('abort', resolve, { once: true }));
+      log.push(`${name} stops`);
+    },
+    onClusters: () => undefined,
+    onDeleted: (name) => log.push(`${name} deleted`),
+    onRetry: () => undefined,
+  };
+}
+
 test('a cluster that is deleted and defined again is watched anew after the end of what was before', async () => {
   await using nats = await startNats();
   await using bus = await openBus({ url: nats.url, name: 'test', signal: AbortSignal.timeout(20_000) });
   const bucket = await bus.bucket<ClusterDefinition>('test_clusters', (value) => clusterDefinition.parse(value));
   const define = (name: string) => bucket.put(name, clusterDefinition.parse({ name, broker: 'redis://h' }));
   const log: string[] = [];
+  const noted = noting(log);
   const drained = Promise.withResolvers<undefined>();
   const stop = new AbortController();
   const watching = watchAll(
     bucket,
     {
-      watch: async ({ name }, ends) => {
-        log.push(`${name} begins`);
-        await new Promise((resolve) => ends.addEventListener('abort', resolve, { once: true }));
-        log.push(`${name} stops`);
+      ...noted,
+      watch: async (definition, ends) => {
+        await noted.watch(definition, ends);
         await drained.promise;
-        log.push(`${name} ended`);
+        log.push(`${definition.name} ended`);
       },
       onClusters: (names) => log.push(`clusters ${names.join()}`),
-      onDeleted: (name) => log.push(`${name} deleted`),
       onRetry: (error) => log.push(String(error)),
     },
     stop.signal,
@@ -57,20 +70,7 @@ test('clusters that NATS lost are watched all the while, put back, and followed 
   const define = (name: string) => bucket.put(name, clusterDefinition.parse({ name, broker: 'redis://h' }));
   const log: string[] = [];
   const stop = new AbortController();
-  const watching = watchAll(
-    bucket,
-    {
-      watch: async ({ name }, ends) => {
-        log.push(`${name} begins`);
-        await new Promise((resolve) => ends.addEventListener('abort', resolve, { once: true }));
-        log.push(`${name} stops`);
-      },
-      onClusters: () => undefined,
-      onDeleted: (name) => log.push(`${name} deleted`),
-      onRetry: () => undefined,
-    },
-    stop.signal,
-  );
+  const watching = watchAll(bucket, noting(log), stop.signal);
   for (const name of ['a', 'b', 'c']) await define(name);
   await expect.poll(() => log).toEqual(['a begins', 'b begins', 'c begins']);
   await nats.kill9();

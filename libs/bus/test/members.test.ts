@@ -30,6 +30,23 @@ async function sees(members: Membership, expected: string, deadlineMs = 1_000): 
   await waitFor(() => ids(members) === expected, { what: `members "${expected}", not "${ids(members)}"`, deadlineMs });
 }
 
+/** Notes what a member sees from now on. @returns ends it, and tells the different views in order */
+function noteViews(members: Membership): () => Promise<string[]> {
+  const views = new Set<string>();
+  const stop = new AbortController();
+  const noting = (async () => {
+    while (!stop.signal.aborted) {
+      views.add(ids(members));
+      await members.changed(stop.signal);
+    }
+  })();
+  return async () => {
+    stop.abort();
+    await noting;
+    return [...views];
+  };
+}
+
 test('a newcomer knows all others at once, and they know it; who leaves is gone at once', async () => {
   await using a = await join('greeting', 'host.a-1');
   await using b = await join('greeting', 'host.b-1');
@@ -60,14 +77,7 @@ test('a member that announces much takes nobody who beats as usual for silent', 
   await using a = await join('busy', 'a');
   await using b = await join('busy', 'b');
   await sees(a, 'a b');
-  const views = new Set<string>();
-  const stop = new AbortController();
-  const noting = (async () => {
-    while (!stop.signal.aborted) {
-      views.add(ids(a));
-      await a.changed(stop.signal);
-    }
-  })();
+  const views = noteViews(a);
   for (let n = 1; n <= 20; n++) {
     a.announce([String(n)]);
     // one that the next one replaces at once need not come back
@@ -80,9 +90,7 @@ test('a member that announces much takes nobody who beats as usual for silent', 
   // comes to `a` after all of its own
   b.announce(['x']);
   await waitFor(() => a.current[1]?.ready[0] === 'x', { what: 'the word of b', deadlineMs: 5_000 });
-  stop.abort();
-  await noting;
-  expect([...views]).toEqual(['a b']);
+  expect(await views()).toEqual(['a b']);
 });
 
 test('who dies is gone within 9 s, for those who knew it and for newcomers', async () => {
@@ -122,14 +130,7 @@ test('while NATS is away nobody is gone, and afterwards changes are heard again'
   await using a = await join('outage', 'a');
   await using b = await join('outage', 'b');
   await sees(a, 'a b');
-  const views = new Set<string>();
-  const stop = new AbortController();
-  const noting = (async () => {
-    while (!stop.signal.aborted) {
-      views.add(ids(a));
-      await a.changed(stop.signal);
-    }
-  })();
+  const views = noteViews(a);
   await nats.kill9();
   await new Promise((resolve) => setTimeout(resolve, 12_000));
   await nats.restart();
@@ -140,9 +141,7 @@ test('while NATS is away nobody is gone, and afterwards changes are heard again'
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   b.leave();
   await sees(a, 'a c', 10_000);
-  stop.abort();
-  await noting;
-  expect([...views].slice(0, 2)).toEqual(['a b', 'a b c']);
+  expect((await views()).slice(0, 2)).toEqual(['a b', 'a b c']);
 }, 90_000);
 
 test('after NATS lost its storage, members are heard and missed as before', async () => {
