@@ -80,6 +80,29 @@ test('name, queue, root, wait and class of exception are joined onto the event t
   });
 });
 
+test('each event of a task that ran twice tells the wait and the exception of its own run', async () => {
+  const shared = memory();
+  const batch = new Batch(1, shared);
+  const retried = event('task-retried', 104, { exception: "ConnectionError('away')" });
+  const sentAgain = event('task-sent', 104, { name: 'shop.pay', retries: 1 });
+  const receivedAgain = event('task-received', 105, { name: 'shop.pay', retries: 1 });
+  const startedAgain = event('task-started', 111);
+  const succeeded = event('task-succeeded', 112, { runtime: 1 });
+  batch.add(message(sent, received, started, retried, sentAgain, receivedAgain, startedAgain, succeeded));
+  await batch.resolve(nothingStored);
+  const told = written(batch).taskEvents.map((row) => [row['type'], row['wait_seconds'], row['exception_type']]);
+  expect(told).toEqual([
+    ['task-sent', null, ''],
+    ['task-received', null, ''],
+    ['task-started', 3, ''],
+    ['task-retried', 3, 'ConnectionError'],
+    ['task-sent', null, ''],
+    ['task-received', null, ''],
+    ['task-started', 7, ''],
+    ['task-succeeded', 7, ''],
+  ]);
+});
+
 test('what was heard before is dropped, within a batch and across batches', async () => {
   const shared = memory();
   const first = new Batch(1, shared);

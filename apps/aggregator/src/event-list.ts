@@ -1,7 +1,7 @@
 import { emptyTask, factsOf, foldMany, MAX_FACTS, type Task, type TaskFact } from '@meadow/celery';
 import { encodeTaskEvents, TaskEventReader } from '@meadow/contract';
 import type { RowBinary, StoredTaskEvent } from '@meadow/store';
-import { appendEvent, factAt, mayTellException } from './rows.ts';
+import { appendEvent, factAt, isWalked } from './rows.ts';
 import type { TaskMemory } from './task-memory.ts';
 
 /** What a batch's messages are copied into, and where its events and tasks lie there. */
@@ -239,7 +239,7 @@ export class EventList {
     const { reader } = this.#held;
     const frame = this.#frameOf(event);
     reader.skim(frame);
-    if (mayTellException(reader.type)) {
+    if (isWalked(reader.type, found)) {
       reader.seek(frame);
       reader.next();
     }

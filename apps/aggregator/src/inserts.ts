@@ -12,8 +12,8 @@ import {
   type Store,
   type WorkerWriteRow,
 } from '@meadow/store';
-import type { Batch, ClusterRows } from './batch.ts';
-import { tokenOf, versionOf, type Intent } from './intent.ts';
+import type { ClusterRows, Writes } from './batch.ts';
+import { tokenOf, type Intent } from './intent.ts';
 
 export interface InsertOptions {
   readonly store: Store;
@@ -34,14 +34,14 @@ type Insert = (rows: readonly Buffer[], token: string) => Promise<void>;
  * @returns how many task rows were written
  */
 export async function insertBatch(
-  batch: Batch,
+  writes: Writes,
   workers: readonly WorkerWriteRow[],
   intent: Intent,
   options: InsertOptions,
 ): Promise<number> {
-  const { retentionOf, store, signal } = options;
+  const { store, signal } = options;
   const token = tokenOf(intent);
-  const { taskEvents, tasks, workerSamples, poison, gaps } = batch.writes(retentionOf, versionOf(intent));
+  const { taskEvents, tasks, workerSamples, poison, gaps } = writes;
   const insert = (rows: ClusterRows, into: Insert): Promise<void> =>
     insertRows(rows, { from: 0, to: rows.count }, token, into, options);
   await Promise.all([

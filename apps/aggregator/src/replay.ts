@@ -1,7 +1,7 @@
 import type { Bus } from '@meadow/bus';
 import { Batch, Output, type Memory } from './batch.ts';
 import { insertBatch, type InsertOptions } from './inserts.ts';
-import type { Intent } from './intent.ts';
+import { versionOf, type Intent } from './intent.ts';
 import { openPast, recallWorkers } from './past.ts';
 import { RecentIds } from './recent-ids.ts';
 import { TaskMemory } from './task-memory.ts';
@@ -34,5 +34,6 @@ export async function replay(bus: Bus, intent: Intent, options: InsertOptions): 
   signal.throwIfAborted();
   deadline.throwIfAborted();
   await batch.resolve(openPast(options));
-  await insertBatch(batch, workers.takeWrites(), intent, options);
+  const writes = batch.writes(options.retentionOf, versionOf(intent));
+  await insertBatch(writes, workers.takeWrites(), intent, options);
 }

@@ -1,4 +1,4 @@
-import { resultState, type Task, type TaskEvent, type TaskFact } from '@meadow/celery';
+import { failureOf, resultState, waitOfEvent, type Task, type TaskEvent, type TaskFact } from '@meadow/celery';
 import { FINAL_STATES, type RetentionPolicy, type TaskEventReader, type TaskListRow } from '@meadow/contract';
 import type { RowBinary, TaskWriteRow } from '@meadow/store';
 
@@ -40,8 +40,10 @@ function typeFacts(type: string): TypeFacts {
   return CELERYS_OWN.get(type) ?? facts(stateOf(type), false, true);
 }
 
-/** Whether an event of this type has to be walked through before its row can be made; else it is enough to skim it. */
-export const mayTellException = (type: string): boolean => typeFacts(type).mayFail;
+/** Whether an event has to be walked through before its row can be made; else it is enough to skim it. */
+export const isWalked = (type: string, task: Task | null): boolean => typeFacts(type).mayFail || ranTwice(task);
+
+const ranTwice = (task: Task | null): boolean => (task?.attempts.length ?? 0) > 1;
 
 /** The task event that the reader is at, of this task, as the fold reads it. */
 export function factAt(event: TaskEventReader, uuid: string): TaskFact {
@@ -140,9 +142,18 @@ export function appendEvent(
   else rows.text(task.rootId ?? '');
   copyText(rows, event, 'parent_id');
   rows.text(state);
-  rows.text(task !== null && mayFail && event.has('exception') ? (task.exceptionType ?? '') : '');
-  rows.nullableFloat64(task !== null && isStartedOrLater ? task.waitSeconds : null);
+  rows.text(mayFail && event.has('exception') ? exceptionTypeOf(event) : '');
+  rows.nullableFloat64(isStartedOrLater ? waitOf(event, task) : null);
   rows.uint32(keepEventsDays === 14 ? 0 : Math.floor(event.collectedAt) + keepEventsDays * DAY_SECONDS);
+}
+
+function waitOf(event: TaskEventReader, task: Task | null): number | null {
+  if (task === null) return null;
+  return ranTwice(task) ? waitOfEvent(task, event.worker, event.timestamp) : task.waitSeconds;
+}
+
+function exceptionTypeOf(event: TaskEventReader): string {
+  return failureOf({ exception: event.text('exception'), traceback: textAt(event, 'traceback') }).exceptionType ?? '';
 }
 
 function copyText(rows: RowBinary, event: TaskEventReader, column: 'name' | 'queue' | 'root_id' | 'parent_id'): void {

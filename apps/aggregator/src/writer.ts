@@ -2,7 +2,7 @@ import { BusError, type Bucket } from '@meadow/bus';
 import type { WorkerWriteRow } from '@meadow/store';
 import type { Batch } from './batch.ts';
 import { insertBatch, type InsertOptions } from './inserts.ts';
-import type { Intent } from './intent.ts';
+import { versionOf, type Intent } from './intent.ts';
 
 /**
  * So long after a batch was begun its token is known for sure. Later the machine may have stood still for hours, and others
@@ -51,6 +51,8 @@ export class Writer {
     workers: readonly WorkerWriteRow[],
   ): Promise<number> {
     const intent: Intent = { stream: this.#stream, to, done: Object.fromEntries(done), dropped: batch.dropped };
+    // before anything is waited for: meanwhile the next batch takes in more of the same tasks, which a repetition does not know
+    const writes = batch.writes(this.#options.retentionOf, versionOf(intent));
     this.#revision = await this.#intents.update(this.#id, intent, this.#revision);
     const begun = Date.now();
     const mayWrite = async (): Promise<void> => {
@@ -59,7 +61,7 @@ export class Writer {
       if (entry?.revision !== this.#revision)
         throw new BusError('BUS_CONFLICT', `writer ${this.#id} was taken for dead`);
     };
-    return insertBatch(batch, workers, intent, { ...this.#options, mayWrite });
+    return insertBatch(writes, workers, intent, { ...this.#options, mayWrite });
   }
 
   /** Takes the record away. What was written last is whole, and its partitions are released. */

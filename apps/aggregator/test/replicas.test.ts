@@ -1,12 +1,12 @@
 import { BusError, openBus } from '@meadow/bus';
-import { BUCKETS, EVENTS_STREAM, retentionPolicy, type PipelineEvent } from '@meadow/contract';
+import { BUCKETS, encodeTaskEvents, EVENTS_STREAM, retentionPolicy, type PipelineEvent } from '@meadow/contract';
 import { migrate, openStore, type Store } from '@meadow/store';
 import { waitFor, type Service } from '@meadow/testkit';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Batch } from '../src/batch.ts';
 import { PartitionTable, type Places } from '../src/partition-table.ts';
-import { recall } from '../src/past.ts';
+import { openPast, recall } from '../src/past.ts';
 import { recoverWriter, tidy } from '../src/recovery.ts';
 import type { Intent } from '../src/intent.ts';
 import { Writer } from '../src/writer.ts';
@@ -188,6 +188,32 @@ test('a writer that was taken for dead can begin no other batch, and its partiti
   await expect(writer.write(batch, taken, 9, [])).rejects.toMatchObject({ code: 'BUS_CONFLICT' });
   const goesOn = await table.take('other.1', new Set([1, 2, 5]));
   expect(Object.fromEntries(goesOn)).toEqual({ 1: 3, 2: 7, 5: 7 });
+}, 60_000);
+
+const messageOf = (cluster: string, events: readonly PipelineEvent[]) => ({
+  ...{ seq: 4, partition: 0, publishedAt: 0, pending: 0 },
+  ...{ kind: 'task' as const, cluster, count: events.length, data: encodeTaskEvents(events) },
+});
+
+test('a batch says what was known when it was begun: what comes while it is announced stays out of its rows', async () => {
+  await using store = openStore({ url: rig.meadow.clickhouse.url });
+  const { stream, intents, inserts } = await openDesk(store);
+  const writer = await Writer.open(intents, 'late.1', stream, inserts);
+  const memory = await recall(new Set(PARTITIONS), inserts);
+  const [sent, received, started] = life('late', 1);
+  const one = new Batch(1, memory);
+  one.add(messageOf('late', [received!, started!]));
+  await one.resolve(openPast(inserts));
+  const writing = writer.write(one, new Map([[0, 3]]), 4, []);
+  // it was sent earlier than received: a longer wait
+  new Batch(2, memory).add(messageOf('late', [sent!]));
+  await writing;
+  const query = `SELECT type, queue, wait_seconds FROM task_events WHERE cluster = 'late' ORDER BY timestamp`;
+  const rows = await (await rig.store.query({ query, format: 'JSONEachRow' })).json();
+  expect(rows).toEqual([
+    { type: 'task-received', queue: '', wait_seconds: null },
+    { type: 'task-started', queue: '', wait_seconds: expect.closeTo(0.1, 5) },
+  ]);
 }, 60_000);
 
 test('a stream that is lost while aggregators run is made anew, and what comes by it replaces what came before', async () => {

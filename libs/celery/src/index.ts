@@ -28,6 +28,7 @@ export { MAX_REPR_LENGTH, parseRepr } from './repr/parse.ts';
 export { MAX_ATTEMPTS } from './fold/run.ts';
 export { resultState } from './fold/fact.ts';
 export type { MeadowEvent, TaskFact } from './fold/fact.ts';
+export { failureOf } from './fold/exception.ts';
 export { emptyTask, factsOf, fold, foldAll, foldMany, MAX_FACTS } from './fold/task.ts';
 export type {
   Attempt,
@@ -39,5 +40,6 @@ export type {
   Task,
   TaskState,
 } from './fold/task.ts';
+export { waitOfEvent } from './fold/view.ts';
 export { foldWorker, livenessOf } from './fold/worker.ts';
 export type { Liveness, Worker } from './fold/worker.ts';

@@ -36,7 +36,7 @@ export function project(history: TaskHistory, before: Task): Task {
   const result = state === 'SUCCESS' ? whole(end?.fact.result, backed?.result) : null;
   const failure = failureAt(end, last, backed);
   const revoked = last?.type === 'task-revoked' ? last : null;
-  const wait = waitOf(run);
+  const wait = run === null ? null : waitOf(run);
   return {
     id: before.id,
     name: lastReceived?.name ?? lastSent?.name ?? stored?.name ?? null,
@@ -75,7 +75,7 @@ export function project(history: TaskHistory, before: Task): Task {
       ledger.lastAt,
     ),
     runtime: last?.runtime ?? null,
-    waitSeconds: wait !== null && wait >= -SENT_LATE ? Math.max(0, wait) : null,
+    waitSeconds: believed(wait),
     clockSkew: wait !== null && wait < -SENT_LATE,
     signum: revoked?.signum ?? null,
     terminated: revoked?.terminated === true,
@@ -129,14 +129,28 @@ function isCurrent(custom: TaskFact, run: Run | null, end: End | null): boolean 
 const SENT_LATE = 0.5;
 
 /** Seconds a run waited, negative when clocks disagree, null when unknown or still waiting for its ETA. */
-function waitOf(run: Run | null): number | null {
-  if (run === null) return null;
+function waitOf(run: Run): number | null {
   const asked = (run.sent ?? run.received)?.timestamp;
   const begun = run.started?.timestamp ?? (run.sent === null ? undefined : run.received?.timestamp);
   if (asked === undefined || begun === undefined) return null;
   const eta = secondsOf((run.received ?? run.sent)?.eta);
   if (eta === null || eta <= asked) return begun - asked;
   return run.started === null ? null : begun - eta;
+}
+
+const believed = (wait: number | null): number | null =>
+  wait !== null && wait >= -SENT_LATE ? Math.max(0, wait) : null;
+
+/**
+ * Seconds that the delivery waited which an event began or ended. The task's own `waitSeconds` are those of the run that
+ * matters, which may be another.
+ * @param worker who sent the event, and `at`: when, by its clock
+ */
+export function waitOfEvent(task: Task, worker: string, at: number): number | null {
+  const run = task.history.ledger.runs.find(
+    ({ started, end, ...each }) => each.worker === worker && (started?.timestamp === at || end?.timestamp === at),
+  );
+  return run === undefined ? null : believed(waitOf(run));
 }
 
 /** ISO 8601 to seconds; Celery's naive times are UTC. */
