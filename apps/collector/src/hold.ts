@@ -1,4 +1,4 @@
-import { examineBroker, type Burst, type EventGap, type EventSource } from '@meadow/broker';
+import { bytesOf, examineBroker, type Burst, type EventGap, type EventSource } from '@meadow/broker';
 import type { Bucket, EventStream, Requests } from '@meadow/bus';
 import { askDoctorSubject, type ClusterDefinition, type GapRecord, type HeardRecord } from '@meadow/contract';
 import { setImmediate } from 'node:timers/promises';
@@ -114,7 +114,7 @@ export async function holdCluster(options: HoldOptions, signal: AbortSignal): Pr
     let bytes = 0;
     const now = Date.now() / 1000;
     for (const delivery of burst.deliveries) {
-      bytes += delivery.kind === 'redis' ? delivery.payload.length : delivery.content.length;
+      bytes += bytesOf(delivery);
       const taken = intake.take(delivery, now);
       events += taken.events;
       rejected += taken.rejected.length;

@@ -12,7 +12,7 @@ import {
   type Envelope,
   type WorkerEvent,
 } from '@meadow/celery';
-import type { BrokerDelivery } from '@meadow/broker';
+import { payloadOf, type BrokerDelivery } from '@meadow/broker';
 import { partitionOf, type PoisonRecord } from '@meadow/contract';
 import { Heartbeats } from './heartbeats.ts';
 import type { Loss } from './loss.ts';
@@ -44,6 +44,9 @@ interface Failure {
   readonly bodiless?: boolean;
 }
 
+const isPlain = (delivery: BrokerDelivery): boolean =>
+  delivery.kind === 'redis' ? PLAIN.readRedis(delivery.slab, delivery.begin, delivery.end) : PLAIN.readAmqp(delivery);
+
 /** Turns what the broker delivers into rows of batches: decode, thin heartbeats, mask, encode. Never throws. */
 export class Intake {
   readonly #context: RowContext;
@@ -61,12 +64,12 @@ export class Intake {
 
   /** @param collectedAt Unix seconds */
   take(delivery: BrokerDelivery, collectedAt: number): Taken {
-    if (delivery.kind === 'redis' ? PLAIN.readRedis(delivery.payload) : PLAIN.readAmqp(delivery)) {
+    if (isPlain(delivery)) {
       return this.#takePlain(collectedAt);
     }
     let envelope: Envelope | null = null;
     try {
-      envelope = delivery.kind === 'redis' ? decodeRedisEnvelope(delivery.payload) : amqpEnvelope(delivery);
+      envelope = delivery.kind === 'redis' ? decodeRedisEnvelope(payloadOf(delivery)) : amqpEnvelope(delivery);
     } catch (error) {
       return { events: 0, rejected: [this.#bury({ delivery, envelope: null, error, collectedAt })], newest: 0 };
     }
@@ -133,7 +136,7 @@ export class Intake {
   #bury({ delivery, envelope, error, collectedAt, bodiless = false }: Failure): string {
     const { cluster, mask } = this.#context;
     const reason = error instanceof CeleryDecodeError ? error.code : 'COLLECTOR_FAILED';
-    const raw = envelope?.body ?? (delivery.kind === 'redis' ? delivery.payload : delivery.content);
+    const raw = envelope?.body ?? (delivery.kind === 'redis' ? payloadOf(delivery) : delivery.content);
     // bytes that are no text cannot be masked, a pickle's strings may be secrets, and kombu's envelope may hold its body as
     // base64: of those only the size is kept
     const unreadable = bodiless || (envelope === null && delivery.kind === 'redis');

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { slabOf } from '@meadow/broker';
 import { decodeEvents, decodeRedisEnvelope, extraOf, isTaskEvent, PlainEvents } from '@meadow/celery';
 import { maskingPolicy, partitionOf, TaskEventWriter } from '@meadow/contract';
 import { expect, test } from 'vitest';
@@ -31,7 +32,7 @@ function plainly(context: RowContext, payload: Buffer): Row[] | null {
     made.push([partition, writer.bytes().toString('latin1')]);
   };
   const events = new PlainEvents();
-  if (!events.readRedis(payload)) return null;
+  if (!events.readRedis(slabOf(payload), 0, payload.length)) return null;
   const rows = new PlainRows(context, { addTask } as Publisher, events);
   for (let event = 0; event < events.count; event++) rows.add(event, 12.5);
   return made;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
+import { slabOf } from '@meadow/broker';
 import { maskingPolicy, partitionOf, PARTITIONS, TaskEventReader, TaskEventWriter } from '@meadow/contract';
 import { Intake } from '../src/intake.ts';
 import { Loss } from '../src/loss.ts';
@@ -115,13 +116,11 @@ const prototypeKeys = Object.getOwnPropertyNames(Object.prototype).length;
 const kombu = (body: Uint8Array | string): string =>
   `{"body": "${Buffer.from(body).toString('base64')}", "content-encoding": "utf-8", "content-type": "application/json", "headers": {"hostname": "w"}, "properties": {"delivery_mode": 1, "delivery_info": {"exchange": "celeryev", "routing_key": "task.multi"}, "priority": 0, "body_encoding": "base64", "delivery_tag": "d"}}`;
 
-const redis = (payload: string | Uint8Array): Delivery => ({
-  kind: 'redis',
-  channel: '/0.celeryev/task.multi',
-  payload: Buffer.from(payload),
-  receivedAtMs: 0,
-  redelivered: false,
-});
+function redis(payload: string | Uint8Array): Delivery {
+  const slab = slabOf(Buffer.from(payload));
+  const place = { slab, begin: 0, end: slab.bytes.length };
+  return { kind: 'redis', channel: '/0.celeryev/task.multi', ...place, receivedAtMs: 0, redelivered: false };
+}
 
 const amqp = (content: Uint8Array, contentType: string | undefined, headers: object = { hostname: 'w' }): Delivery => ({
   kind: 'amqp',

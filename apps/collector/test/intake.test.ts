@@ -1,4 +1,4 @@
-import type { RedisDelivery } from '@meadow/broker';
+import { slabOf, type RedisDelivery } from '@meadow/broker';
 import { openBus } from '@meadow/bus';
 import { maskingPolicy, type PoisonRecord } from '@meadow/contract';
 import { startNats } from '@meadow/testkit';
@@ -8,10 +8,11 @@ import { Loss } from '../src/loss.ts';
 import { createMask } from '../src/mask.ts';
 import { Publisher } from '../src/publisher.ts';
 
-const delivery = (payload: string): RedisDelivery => ({
-  ...{ kind: 'redis', channel: '/0.celeryev/task.multi', payload: Buffer.from(payload), receivedAtMs: 1 },
-  redelivered: false,
-});
+function delivery(payload: string): RedisDelivery {
+  const slab = slabOf(Buffer.from(payload));
+  const place = { slab, begin: 0, end: slab.bytes.length };
+  return { kind: 'redis', channel: '/0.celeryev/task.multi', ...place, receivedAtMs: 1, redelivered: false };
+}
 
 function envelope(body: unknown): string {
   const text = Buffer.from(JSON.stringify(body)).toString('base64');

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BurstQueue, type Overflow } from './burst-queue.ts';
 import type { RedisDelivery } from './event-source.ts';
+import { slabOf } from './redis/slab.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -10,7 +11,7 @@ const collectGarbage = runInNewContext('gc') as () => void;
 const delivery = (n: number, bytes = 10): RedisDelivery => ({
   kind: 'redis',
   channel: String(n),
-  payload: Buffer.alloc(bytes),
+  ...{ slab: slabOf(Buffer.alloc(bytes)), begin: 0, end: bytes },
   receivedAtMs: n,
   redelivered: false,
 });

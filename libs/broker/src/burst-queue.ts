@@ -1,4 +1,4 @@
-import type { BrokerDelivery } from './event-source.ts';
+import { bytesOf, type BrokerDelivery } from './event-source.ts';
 
 export interface BurstQueueLimits {
   readonly messages: number;
@@ -147,5 +147,5 @@ export class BurstQueue<D extends BrokerDelivery> {
 
 /** Rough memory of a delivery: its payload and the objects around it. Bytes. */
 function sizeOf(delivery: BrokerDelivery): number {
-  return 200 + (delivery.kind === 'redis' ? delivery.payload.length : delivery.content.length);
+  return 200 + bytesOf(delivery);
 }

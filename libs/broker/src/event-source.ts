@@ -3,15 +3,18 @@ import { openAmqpEvents } from './amqp/events.ts';
 import type { QueueBounds } from './amqp/topology.ts';
 import type { BrokerError } from './errors.ts';
 import { openRedisEvents } from './redis/events.ts';
+import type { Slab } from './redis/slab.ts';
 import { parseBrokerUrl } from './url.ts';
 
-/** A message from Redis pub/sub: `payload` is kombu's whole JSON envelope. */
+/** A message from Redis pub/sub: kombu's whole JSON envelope, where the socket's reader put it. */
 export interface RedisDelivery {
   readonly kind: 'redis';
   /** Channel as Redis names it, prefixes included. */
   readonly channel: string;
-  /** Holds until the next burst is asked for: its memory serves again then. */
-  readonly payload: Buffer;
+  /** The memory, and where in it the envelope lies. Holds until the next burst is asked for: it serves again then. */
+  readonly slab: Slab;
+  readonly begin: number;
+  readonly end: number;
   /** Unix milliseconds at which this process got it. */
   readonly receivedAtMs: number;
   /** Always false: pub/sub tells each message once. */
@@ -37,6 +40,13 @@ export interface AmqpDelivery {
 }
 
 export type BrokerDelivery = RedisDelivery | AmqpDelivery;
+
+/** The size of what a delivery carries. */
+export const bytesOf = (delivery: BrokerDelivery): number =>
+  delivery.kind === 'redis' ? delivery.end - delivery.begin : delivery.content.length;
+
+/** What a delivery from Redis carries, without copying. */
+export const payloadOf = ({ slab, begin, end }: RedisDelivery): Buffer => slab.bytes.subarray(begin, end);
 
 /** What came in since the last look, oldest first, never empty. */
 export interface Burst {

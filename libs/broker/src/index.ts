@@ -2,7 +2,7 @@ export { examineBroker } from './doctor/examine.ts';
 export type { Examination, ExamineOptions } from './doctor/examine.ts';
 export { BROKER_ERROR_CODES, BrokerConfigError, BrokerError } from './errors.ts';
 export type { BrokerErrorCode, BrokerFacts } from './errors.ts';
-export { openEventSource } from './event-source.ts';
+export { bytesOf, openEventSource, payloadOf } from './event-source.ts';
 export type {
   AmqpDelivery,
   AmqpDeliveryProperties,
@@ -22,5 +22,6 @@ export { parseResultBackend } from './results/backend.ts';
 export type { ResultBackend, ResultDefinition } from './results/backend.ts';
 export { openResultSource } from './results/source.ts';
 export type { ResultDelivery, ResultSource, ResultSourceOptions } from './results/source.ts';
+export { slabOf } from './redis/slab.ts';
 export { parseBrokerUrl } from './url.ts';
 export type { AmqpTarget, Broker, BrokerDefinition, BrokerTls, HostPort, RedisTarget, SentinelAddress } from './url.ts';

@@ -1,7 +1,7 @@
 import { amqpEnvelope, decodeEvents, decodeRedisEnvelope } from '@meadow/celery';
 import { celeryEnvironment, runPython, startCeleryWorker, startRabbitmq, startRedis, waitFor } from '@meadow/testkit';
 import { describe, expect, test } from 'vitest';
-import type { BrokerDelivery } from '../src/index.ts';
+import { payloadOf, type BrokerDelivery } from '../src/index.ts';
 import { definitionOf, listen } from './listening.ts';
 
 const TASKS = 50;
@@ -9,7 +9,7 @@ const TASKS = 50;
 function typesIn(deliveries: readonly BrokerDelivery[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const delivery of deliveries) {
-    const envelope = delivery.kind === 'redis' ? decodeRedisEnvelope(delivery.payload) : amqpEnvelope(delivery);
+    const envelope = delivery.kind === 'redis' ? decodeRedisEnvelope(payloadOf(delivery)) : amqpEnvelope(delivery);
     for (const { type } of decodeEvents(envelope).events) counts[type] = (counts[type] ?? 0) + 1;
   }
   return counts;

@@ -1,6 +1,9 @@
 import { waitFor } from '@meadow/testkit';
 import {
+  bytesOf,
   openEventSource,
+  payloadOf,
+  slabOf,
   type BrokerDelivery,
   type BrokerStatus,
   type EventGap,
@@ -81,12 +84,14 @@ export async function listen(
 }
 
 /** A delivery from Redis holds only until the next burst. */
-const kept = (delivery: BrokerDelivery): BrokerDelivery =>
-  delivery.kind === 'redis' ? { ...delivery, payload: Buffer.from(delivery.payload) } : delivery;
+function kept(delivery: BrokerDelivery): BrokerDelivery {
+  if (delivery.kind === 'amqp') return delivery;
+  return { ...delivery, slab: slabOf(Buffer.from(payloadOf(delivery))), begin: 0, end: bytesOf(delivery) };
+}
 
 /** The number that a test's publisher put in a message. */
 export function numberIn(delivery: BrokerDelivery): number {
-  const text = delivery.kind === 'redis' ? delivery.payload.toString() : delivery.content.toString();
+  const text = delivery.kind === 'redis' ? payloadOf(delivery).toString() : delivery.content.toString();
   const envelope = JSON.parse(text) as { n?: number; body?: string };
   return envelope.n ?? (JSON.parse(Buffer.from(envelope.body ?? '', 'base64').toString()) as { n: number }).n;
 }

@@ -29,6 +29,7 @@ export interface StoredBatch {
   readonly cluster: string;
   readonly partition: number;
   readonly count: number;
+  /** Holds until the next batch is asked for. */
   readonly data: Uint8Array;
   /** When NATS took it, Unix seconds by the clock of NATS. */
   readonly publishedAt: number;
@@ -206,8 +207,11 @@ export class EventStream {
         const count = Number(message.headers?.get(BATCH_HEADERS.count) ?? 0);
         const { timestampNanos, pending } = message.info;
         const publishedAt = timestampNanos / 1e9;
-        const data = message.headers?.get(BATCH_HEADERS.packing) === PACKING ? unpack(message.data) : message.data;
+        const isPacked = message.headers?.get(BATCH_HEADERS.packing) === PACKING;
+        const data = isPacked ? unpack(message.data) : message.data;
         yield { seq: message.seq, ...subject, count, data, publishedAt, pending };
+        // freed now: memory outside of its heap makes the engine collect all of that, again and again
+        if (data.buffer !== message.data.buffer) (data.buffer as ArrayBuffer).transfer(0);
       }
       if (remade && !signal.aborted) throw new BusError('BUS_REMADE', 'read the events stream: it was made anew');
     } catch (error) {

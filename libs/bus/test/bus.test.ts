@@ -39,7 +39,8 @@ async function take(from: number, count: number): Promise<StoredBatch[]> {
   const stop = new AbortController();
   const batches: StoredBatch[] = [];
   for await (const batch of bus.events.read(from, AbortSignal.any([stop.signal, AbortSignal.timeout(15_000)]))) {
-    batches.push(batch);
+    // it holds until the next is asked for
+    batches.push({ ...batch, data: Buffer.from(batch.data) });
     if (batches.length === count) stop.abort();
   }
   return batches;

@@ -5,8 +5,14 @@ export const STRING_CLASS = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || byte > 0x7f || byte === 0x22 || byte === 0x5c ? 1 : 0,
 );
 
+/** Bytes, and a view of the same. */
+export interface Memory {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+}
+
 const OPENING = expected('{"body": "');
-/** Where the body begins. */
+/** Where the body begins, from the beginning of the envelope. */
 export const BODY_START = OPENING.bytes.length;
 
 /**
@@ -22,22 +28,20 @@ const REST = [
 ].map(expected);
 
 /**
- * Finds the body, which is base64 around JSON in UTF-8, in an envelope of kombu's on Redis that says nothing but what it
+ * From `begin` to `end`, finds the body, which is base64 around JSON in UTF-8, in an envelope of kombu's on Redis that says nothing but what it
  * says of nearly every event.
  * @returns where the body ends, or -1 when the envelope has to be read to know what it says
  */
-export function plainBody(payload: Buffer, mostBytes: number): number {
-  if (payload.length > mostBytes) return -1;
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
-  if (!isAt(view, 0, OPENING)) return -1;
-  const bodyEnd = payload.indexOf(0x22, BODY_START);
+export function plainBody({ bytes, view }: Memory, begin: number, end: number, mostBytes: number): number {
+  if (end - begin > mostBytes || !isAt(view, begin, end, OPENING)) return -1;
+  const bodyEnd = bytes.indexOf(0x22, begin + BODY_START);
   let at = bodyEnd;
   for (let index = 0; at !== -1; index++) {
     const text = REST[index];
-    if (text === undefined) return at === payload.length ? bodyEnd : -1;
-    if (!isAt(view, at, text)) return -1;
+    if (text === undefined) return at === end ? bodyEnd : -1;
+    if (!isAt(view, at, end, text)) return -1;
     at += text.bytes.length;
-    if (index < REST.length - 1) while (at < payload.length && STRING_CLASS[payload[at] ?? 0] === 0) at++;
+    if (index < REST.length - 1) while (at < end && STRING_CLASS[bytes[at] ?? 0] === 0) at++;
   }
   return -1;
 }
@@ -54,13 +58,13 @@ function expected(text: string): Expected {
   return { bytes, words };
 }
 
-function isAt(payload: DataView, start: number, { bytes, words }: Expected): boolean {
-  if (payload.byteLength - start < bytes.length) return false;
+function isAt(memory: DataView, start: number, end: number, { bytes, words }: Expected): boolean {
+  if (end - start < bytes.length) return false;
   for (let index = 0; index < words.length; index++) {
-    if (payload.getInt32(start + index * 4) !== words[index]) return false;
+    if (memory.getInt32(start + index * 4) !== words[index]) return false;
   }
   for (let index = words.length * 4; index < bytes.length; index++) {
-    if (payload.getUint8(start + index) !== bytes[index]) return false;
+    if (memory.getUint8(start + index) !== bytes[index]) return false;
   }
   return true;
 }

@@ -43,9 +43,16 @@ function decoded(envelope: Envelope): Fields[] {
   });
 }
 
+/** Whether it is taken, in memory that others' messages lie in too. */
+function isPlain(payload: Buffer): boolean {
+  const bytes = Buffer.concat([Buffer.from('…"}}'), payload, Buffer.from('"}}{"body": "')]);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return plain.readRedis({ bytes, view }, 6, 6 + payload.length);
+}
+
 /** @returns whether the message was plain, and then right */
 function checkRedis(payload: Buffer): boolean {
-  if (!plain.readRedis(payload)) return false;
+  if (!isPlain(payload)) return false;
   expect(found()).toEqual(decoded(decodeRedisEnvelope(payload)));
   return true;
 }
@@ -136,7 +143,7 @@ test.each([
   '{}',
   '',
 ])('leaves to the long way what is not plain: %#', (body) => {
-  expect(plain.readRedis(kombu(body))).toBe(false);
+  expect(isPlain(kombu(body))).toBe(false);
 });
 
 test.each([
@@ -153,7 +160,7 @@ test.each([
   ['}}', '}} '],
 ])('leaves an envelope that says anything else to the long way: %s → %s', (usual, other) => {
   expect(checkRedis(kombu('[]'))).toBe(true);
-  expect(plain.readRedis(kombu('[]', REST.replace(usual, other)))).toBe(false);
+  expect(isPlain(kombu('[]', REST.replace(usual, other)))).toBe(false);
 });
 
 test('wherever in a text a byte stands, it is plain where the long way takes it for itself', () => {

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { AmqpMessage } from './envelope.ts';
-import { BODY_START, plainBody, STRING_CLASS } from './plain-envelope.ts';
+import { BODY_START, plainBody, STRING_CLASS, type Memory } from './plain-envelope.ts';
 import { KnownNames } from './known-names.ts';
 import { numberIn } from './plain-number.ts';
 
@@ -50,14 +50,16 @@ export class PlainEvents {
   readonly #follower = new Int8Array(FIELDS.length + 1);
   readonly #hostnames = new KnownNames();
 
-  /** Reads a message of Redis. @returns false when it is not plain */
-  readRedis(payload: Buffer): boolean {
-    const bodyEnd = plainBody(payload, MOST_BYTES);
+  /** Reads the message of Redis that lies there. @returns false when it is not plain */
+  readRedis(memory: Memory, begin: number, end: number): boolean {
+    const bodyEnd = plainBody(memory, begin, end, MOST_BYTES);
     if (bodyEnd === -1) return false;
-    const size = bytesOfBase64(payload, BODY_START, bodyEnd);
+    const { bytes } = memory;
+    const bodyBegin = begin + BODY_START;
+    const size = bytesOfBase64(bytes, bodyBegin, bodyEnd);
     if (size === -1) return false;
     this.#hold(size);
-    const body = payload.toString('latin1', BODY_START, bodyEnd);
+    const body = bytes.toString('latin1', bodyBegin, bodyEnd);
     return this.bytes.write(body, 'base64') === size && this.#read(size);
   }
 

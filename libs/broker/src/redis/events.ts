@@ -17,7 +17,7 @@ import { eventPatterns } from './channels.ts';
 import { connectRedis, currentMaster, type RedisConnection, type SocketReader } from './connection.ts';
 import { redisError } from './errors.ts';
 import { PatternMessages } from './pattern-messages.ts';
-import { letGo, type Slab } from './slab.ts';
+import { letGo } from './slab.ts';
 
 type RedisBroker = Extract<Broker, { kind: 'redis' }>;
 
@@ -38,18 +38,13 @@ export function openRedisEvents(
   return new RedisEvents(broker, definition, options);
 }
 
-/** A delivery that is still looked at. One that is dropped holds its slab until both are collected as garbage. */
-interface HeldDelivery extends RedisDelivery {
-  readonly slab: Slab;
-}
-
 class RedisEvents implements EventSource {
   readonly transport = 'redis';
   readonly endpoint: string;
   readonly bursts: AsyncIterable<Burst, void, void>;
   readonly #definition: EventSourceDefinition;
   readonly #options: AdapterOptions;
-  readonly #queue: BurstQueue<HeldDelivery>;
+  readonly #queue: BurstQueue<RedisDelivery>;
   readonly #end = new AbortController();
   readonly #signal: AbortSignal;
   readonly #done: Promise<void>;
@@ -178,10 +173,10 @@ class RedisEvents implements EventSource {
   #reader(toClient: (reply: Buffer) => void): SocketReader {
     const queue = this.#queue;
     let receivedAtMs = 0;
-    const messages = new PatternMessages((channel, payload, slab) => {
+    const messages = new PatternMessages((channel, slab, begin, end) => {
       this.#messages += 1;
       slab.users++;
-      queue.push({ kind: 'redis', channel, payload, receivedAtMs, redelivered: false, slab });
+      queue.push({ kind: 'redis', channel, slab, begin, end, receivedAtMs, redelivered: false });
     }, toClient);
     return {
       room: () => messages.room(),

@@ -19,7 +19,7 @@ function hear(chunks: readonly Buffer[]): Heard {
   const messages: [string, string][] = [];
   let replies = '';
   const reader = new PatternMessages(
-    (channel, payload) => messages.push([channel, payload.toString('latin1')]),
+    (channel, { bytes }, begin, end) => messages.push([channel, bytes.toString('latin1', begin, end)]),
     (bytes) => (replies += bytes.toString('latin1')),
   );
   for (const chunk of chunks) {
@@ -82,7 +82,8 @@ test('memory serves again, but never while somebody looks at a message in it', (
   const buffers = new Set<ArrayBufferLike>();
   let heard = 0;
   const reader = new PatternMessages(
-    (_channel, payload, slab) => {
+    (_channel, slab, begin, end) => {
+      const payload = slab.bytes.subarray(begin, end);
       slab.users++;
       heard++;
       kept.push({ payload, was: payload.toString('latin1'), slab });

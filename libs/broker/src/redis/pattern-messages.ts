@@ -3,8 +3,8 @@ import type { SocketReader } from './connection.ts';
 import { letGo, takeSlab } from './slab.ts';
 import type { Slab } from './slab.ts';
 
-/** One message of a pattern subscription. `payload` is a view of `slab`: whoever keeps it is one more user of that. */
-export type OnPatternMessage = (channel: string, payload: Buffer, slab: Slab) => void;
+/** One message of a pattern subscription lies in `slab` from `begin` to `end`: whoever keeps that is one more user of it. */
+export type OnPatternMessage = (channel: string, slab: Slab, begin: number, end: number) => void;
 
 /** A socket is never asked to read less at a time. */
 const LEAST_ROOM = 65_536;
@@ -83,7 +83,7 @@ export class PatternMessages implements SocketReader {
     const end = bulkEnd(bytes, channelEnd);
     if (end < 0) return end;
     const channel = this.#channel(bytes, lineEnd(bytes, patternEnd), channelEnd - 2);
-    this.#onMessage(channel, bytes.subarray(lineEnd(bytes, channelEnd), end - 2), this.#slab);
+    this.#onMessage(channel, this.#slab, lineEnd(bytes, channelEnd), end - 2);
     return end;
   }
 

@@ -2,12 +2,13 @@ import type { ClusterDefinition } from '@meadow/contract';
 import type { Redis } from 'ioredis';
 import { BurstQueue } from '../burst-queue.ts';
 import { withDeadline } from '../deadline.ts';
-import type { BrokerStatus, RedisDelivery } from '../event-source.ts';
+import { payloadOf, type BrokerStatus, type RedisDelivery } from '../event-source.ts';
 import { keepConnected, type Session } from '../keep-connected.ts';
 import { timeoutError } from '../network-error.ts';
 import { connectRedis, type RedisConnection } from '../redis/connection.ts';
 import { escapeGlob } from '../redis/channels.ts';
 import { redisError } from '../redis/errors.ts';
+import { slabOf } from '../redis/slab.ts';
 import type { RedisTarget } from '../url.ts';
 import type { ResultBackend } from './backend.ts';
 
@@ -120,10 +121,10 @@ class RedisResults implements ResultSource {
     for (;;) {
       const deliveries = await this.#queue.take(this.#signal);
       if (deliveries.length === 0) return;
-      yield deliveries.map(({ channel, payload, receivedAtMs }) => ({
-        taskId: channel.slice(length),
-        payload,
-        receivedAtMs,
+      yield deliveries.map((delivery) => ({
+        taskId: delivery.channel.slice(length),
+        payload: payloadOf(delivery),
+        receivedAtMs: delivery.receivedAtMs,
       }));
     }
   }
@@ -147,8 +148,9 @@ class RedisResults implements ResultSource {
     const connection = await this.#connect(target, signal);
     const { client, lost } = connection;
     client.on('pmessageBuffer', (_pattern: string, channel: Buffer | string, payload: Buffer) => {
-      const receivedAtMs = Date.now();
-      this.#queue.push({ kind: 'redis', channel: channel.toString(), payload, receivedAtMs, redelivered: false });
+      const place = { slab: slabOf(payload), begin: 0, end: payload.length };
+      const told = { channel: channel.toString(), receivedAtMs: Date.now(), redelivered: false } as const;
+      this.#queue.push({ kind: 'redis', ...place, ...told });
     });
     try {
       const subscribed = client.psubscribe(`${escapeGlob(this.#backend.keyPrefix)}*`);
