@@ -86,7 +86,7 @@ function lifeFactAt(event: TaskEventReader, type: string, uuid: string): TaskEve
     kwargs: textAt(event, 'kwargs'),
     eta: textAt(event, 'eta'),
     expires: textAt(event, 'expires'),
-    root_id: textAt(event, 'root_id'),
+    root_id: event.isSame('root_id', 'task_id') ? uuid : textAt(event, 'root_id'),
     parent_id: textAt(event, 'parent_id'),
     queue: event.queue || null,
     exchange: event.exchange || null,

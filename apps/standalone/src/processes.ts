@@ -1,4 +1,4 @@
-import { NODE_FLAGS } from '@meadow/contract';
+import { NODE_FLAGS, SERVICE_ENV } from '@meadow/contract';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findNatsServer, natsConfig } from './nats.ts';
@@ -67,6 +67,7 @@ export async function planProcesses(
   clickhouse.username = clickhouse.password = '';
 
   const common = {
+    ...SERVICE_ENV,
     // what was compiled serves the next start: faster, and 25 MB less a service without the compiler of TypeScript
     NODE_COMPILE_CACHE: join(options.data, 'compiled'),
     MEADOW_LOG_LEVEL: options.logLevel,

@@ -18,7 +18,7 @@ export type {
 } from './cluster.ts';
 export { eventId, EventIdLanes, partitionOf, partitionOfAscii, PARTITIONS } from './event-id.ts';
 export type { GapRecord, PipelineEvent, PoisonRecord } from './pipeline-event.ts';
-export { HOPS, NODE_FLAGS, serviceStatus } from './service.ts';
+export { HOPS, NODE_FLAGS, SERVICE_ENV, serviceStatus } from './service.ts';
 export type { BrokerCost, BufferStatus, Hop, HopStatus, ServiceFacts, ServiceStatus } from './service.ts';
 export { resultsAnswer, resultsQuestion } from './results.ts';
 export type { ResultsAnswer, ResultsQuestion } from './results.ts';
@@ -64,4 +64,4 @@ export { workerPool } from './worker-pool.ts';
 export type { PoolRule } from './worker-pool.ts';
 export { findings, judgeTraffic } from './doctor.ts';
 export type { Finding, Traffic } from './doctor.ts';
-export { encodeLength, encodeText, SHORT_TEXT } from './encode-text.ts';
+export { encodeLength, encodeText } from './encode-text.ts';

@@ -29,8 +29,10 @@ function eventsOf(data: Uint8Array, reader = new TaskEventReader()): TaskEventFi
 const text = fc.oneof(
   fc.string({ minLength: 1, maxLength: 70 }).map((value) => value.toWellFormed()),
   fc
-    .tuple(fc.constantFrom('a', 'é', '漢', '😀'), fc.constantFrom(63, 64, 65, 127, 128, 16_384))
+    .tuple(fc.constantFrom('a', 'é', '漢', '😀'), fc.constantFrom(15, 16, 17, 63, 64, 65, 127, 128, 16_384))
     .map(([unit, count]) => unit.repeat(count)),
+  // events of a task repeat what they say, or nearly
+  fc.constantFrom('(1, 2)', '(1, 3)', '(1, 4, 5)', '(1, 4, 6)'),
 );
 const anyEvent: fc.Arbitrary<TaskEventFields> = fc.record(
   {
@@ -47,6 +49,22 @@ const anyEvent: fc.Arbitrary<TaskEventFields> = fc.record(
   },
   { requiredKeys: ['event_id', 'timestamp', 'collected_at', 'type', 'worker'] },
 );
+
+test('what was read in memory that serves again is not what is read there later', () => {
+  const reader = new TaskEventReader();
+  const event = (args: string) => ({
+    event_id: '0'.repeat(16),
+    timestamp: 1,
+    collected_at: 2,
+    type: 't',
+    worker: 'w',
+    args,
+  });
+  const memory = encodeTaskEvents([event('(1, 2)')]);
+  expect(eventsOf(memory, reader)).toEqual([event('(1, 2)')]);
+  memory.set(encodeTaskEvents([event('(3, 4)')]));
+  expect(eventsOf(memory, reader)).toEqual([event('(3, 4)')]);
+});
 
 test('every event is read as it was written, and one reader serves for many batches', () => {
   const reader = new TaskEventReader();

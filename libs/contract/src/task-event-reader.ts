@@ -22,7 +22,11 @@ export class TaskEventFormatError extends Error {
  *     while (reader.next()) store(reader.taskId, reader.timestamp);
  */
 export class TaskEventReader {
-  readonly #texts = new RecurringTexts();
+  readonly #recurringTexts = new RecurringTexts();
+  /** Of each column the text that was made last, and where its bytes are. */
+  readonly #texts: string[] = new Array<string>(COLUMNS).fill('');
+  readonly #textBegins = new Int32Array(COLUMNS);
+  readonly #textEnds = new Int32Array(COLUMNS);
   /** Where each column of the frame begins: of a text its first byte, of a Nullable its value, or -1 for null. */
   readonly #begins = new Int32Array(COLUMNS);
   readonly #ends = new Int32Array(COLUMNS);
@@ -41,6 +45,8 @@ export class TaskEventReader {
     this.#data = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     this.#next = 0;
+    this.#textBegins.fill(0);
+    this.#textEnds.fill(0);
   }
 
   /** Goes back, or ahead, to the event whose frame begins here: what `frame` was after `next`. */
@@ -236,12 +242,39 @@ export class TaskEventReader {
     return this.#flag(COLUMN.requeue);
   }
 
-  /** A text as UTF-16; '' when the event did not tell it. */
+  /**
+   * A text as UTF-16; '' when the event did not tell it. One that has the bytes of the one before is the same string: the
+   * events of a task repeat what they say, and comparing takes a fifth of the time of making a string.
+   */
   text(column: TextColumn): string {
     const index = COLUMN[column];
     const begin = this.#begins[index] ?? 0;
     const end = this.#ends[index] ?? 0;
-    return begin === end ? '' : this.#data.toString('utf8', begin, end);
+    if (begin === end) return '';
+    const before = this.#textBegins[index] ?? 0;
+    if ((this.#textEnds[index] ?? 0) - before === end - begin && this.#isSame(before, begin, end)) {
+      return this.#texts[index] ?? '';
+    }
+    this.#textBegins[index] = begin;
+    this.#textEnds[index] = end;
+    return (this.#texts[index] = this.#data.toString('utf8', begin, end));
+  }
+
+  /** Whether two columns hold the same text. */
+  isSame(one: TextColumn, other: TextColumn): boolean {
+    const begin = this.textBegin(one);
+    const end = this.textEnd(one);
+    const there = this.textBegin(other);
+    return this.textEnd(other) - there === end - begin && this.#isSame(there, begin, end);
+  }
+
+  #isSame(there: number, begin: number, end: number): boolean {
+    const view = this.#view;
+    const ahead = there - begin;
+    let at = begin;
+    for (; at + 4 <= end; at += 4) if (view.getInt32(at) !== view.getInt32(at + ahead)) return false;
+    for (; at < end; at++) if (view.getUint8(at) !== view.getUint8(at + ahead)) return false;
+    return true;
   }
 
   /** Whether the event told nothing beyond its clock: each column behind takes one byte then. */
@@ -277,7 +310,7 @@ export class TaskEventReader {
   }
 
   #recurring(column: number): string {
-    return this.#texts.at(this.#data, this.#begins[column] ?? 0, this.#ends[column] ?? 0);
+    return this.#recurringTexts.at(this.#data, this.#begins[column] ?? 0, this.#ends[column] ?? 0);
   }
 
   #seconds(at: number): number {

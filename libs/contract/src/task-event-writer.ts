@@ -1,4 +1,4 @@
-import { encodeLength, encodeText, SHORT_TEXT } from './encode-text.ts';
+import { encodeLength, encodeText } from './encode-text.ts';
 import { Buffer } from 'node:buffer';
 import type { PipelineEvent } from './pipeline-event.ts';
 
@@ -182,7 +182,7 @@ export class TaskEventWriter {
     this.#reserve(length);
     const at = encodeLength(this.#buffer, this.#at, length);
     this.#at = at + length;
-    if (length > SHORT_TEXT) {
+    if (length > LOOP_BYTES) {
       this.#buffer.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, length), at);
       return;
     }
@@ -222,6 +222,8 @@ export function encodeTaskEvents(events: readonly TaskEventFields[]): Buffer {
 }
 
 const ID_CHARACTERS = 16;
+/** Up to here copying word by word is faster than a call. */
+const LOOP_BYTES = 64;
 /** More than a row takes beside its texts: the lengths of the frame and of each text, and columns of fixed size. Bytes. */
 const BESIDE_TEXTS = 256;
 const TWO_32 = 0x1_0000_0000;

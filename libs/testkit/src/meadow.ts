@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { NODE_FLAGS, type ClusterDefinitionInput } from '@meadow/contract';
+import { NODE_FLAGS, SERVICE_ENV, type ClusterDefinitionInput } from '@meadow/contract';
 import { startEmbeddedClickHouse, type EmbeddedClickHouse } from './embedded-clickhouse.ts';
 import { startNats, type NatsServer } from './nats.ts';
 import { freePort } from './ports.ts';
@@ -33,6 +33,7 @@ export async function startService(service: ServiceName, options: ServiceOptions
     command: process.execPath,
     args: [...NODE_FLAGS, fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url))],
     env: {
+      ...SERVICE_ENV,
       NODE_COMPILE_CACHE: join(tmpdir(), 'meadow-compiled'),
       MEADOW_NATS_URL: options.natsUrl,
       MEADOW_CLICKHOUSE_URL: options.clickhouseUrl,
