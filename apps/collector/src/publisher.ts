@@ -222,19 +222,18 @@ export class Publisher {
       await retry(() => stream.publish(subject, data, about), {
         signal,
         onRetry,
-        retryable: (error) => !(error instanceof BusError && error.code === 'BUS_REJECTED'),
+        retryable: (error) => !isForGood(error),
         maxWaitMs: 2_000,
       });
       onPublished(count, data.length);
     } catch (error) {
-      if (!(error instanceof BusError && error.code === 'BUS_REJECTED')) throw error;
-      if (count === 1 && data.length > MESSAGE_BYTES) {
+      if (!isForGood(error)) throw error;
+      if (error.code === 'BUS_TOO_LARGE' && count > 1) {
+        for (const [index, half] of halvesOf(batch).entries()) await this.#publish(subject, half, `${id}.${index}`);
+      } else if (error.code === 'BUS_TOO_LARGE' && batch.kind !== 'poison') {
         const text = tooLargeLine(cluster, batch.kind, data, error.message);
-        await this.#publish(
-          batchSubject('poison', cluster, 0),
-          batchOf('poison', { text, bytes: 0, count }),
-          `${id}.cut`,
-        );
+        const aside = batchOf('poison', { text, bytes: 0, count });
+        await this.#publish(batchSubject('poison', cluster, 0), aside, `${id}.cut`);
         onTooLarge();
       } else {
         // refused for good: one batch is lost, loudly, and the rest goes on
@@ -247,6 +246,24 @@ export class Publisher {
     }
   }
 }
+
+const isForGood = (error: unknown): error is BusError =>
+  error instanceof BusError && (error.code === 'BUS_REJECTED' || error.code === 'BUS_TOO_LARGE');
+
+/** Of a batch of several events, in order. */
+function halvesOf({ kind, partition, count, data }: Batch): Batch[] {
+  const first = count >> 1;
+  let at = 0;
+  for (let passed = 0; passed < first; passed++) {
+    at = kind === 'task' ? at + 4 + data.readUInt32LE(at) : data.indexOf(LINE_END, at) + 1;
+  }
+  return [
+    { kind, partition, count: first, data: data.subarray(0, at), writer: null },
+    { kind, partition, count: count - first, data: data.subarray(at), writer: null },
+  ];
+}
+
+const LINE_END = 0x0a;
 
 function batchOf(kind: BatchKind, { text, count }: Lines): Batch {
   return { kind, partition: 0, count, data: Buffer.from(text), writer: null };

@@ -46,6 +46,8 @@ function addTask(to: Publisher, clock: number, partition = 0): void {
 
 const ROW = { event_id: '0123456789abcdef', type: 'task-started', timestamp: 1, collected_at: 2, worker: 'w@h' };
 
+const noise = (characters: number): string => randomBytes(characters).toString('base64').slice(0, characters);
+
 test('settles in order, and only what is on disk', async () => {
   const { publisher: rounds, published, lost } = publisher('a', AbortSignal.timeout(20_000));
   const settled: number[] = [];
@@ -186,16 +188,41 @@ test('a message stays below what NATS takes, whatever the rows, and memory that 
   );
 }, 60_000);
 
+test('where NATS takes less than a batch, it goes in halves, and all of it arrives in order', async () => {
+  await using server = await startNats();
+  const signal = AbortSignal.timeout(20_000);
+  await using other = await openBus({ url: server.url, name: 'test', signal });
+  const config = { name: EVENTS_STREAM, subjects: [EVENTS_SUBJECTS], storage: 'file', max_msg_size: 20_000 };
+  await other.offer(`$JS.API.STREAM.CREATE.${EVENTS_STREAM}`, JSON.stringify({ ...config, num_replicas: 1 }));
+  const { publisher: rounds, published, lost } = publisher('h', signal, other.events);
+  const tasks = Array.from({ length: 301 }, (_, index) => index);
+  // no packing makes it fit
+  for (const clock of tasks) rounds.addTask(0, (rows) => rows.append({ ...ROW, clock, args: noise(300) }));
+  for (const clock of tasks) rounds.add('worker', `${JSON.stringify({ clock, worker: noise(300) })}\n`);
+  rounds.addTask(0, (rows) => rows.append({ ...ROW, task_id: 'big', args: noise(30_000) }));
+  await rounds.drain(10_000);
+  expect([published(), lost]).toEqual([603, ['too large']]);
+  const read = { task: [] as (number | null)[], worker: [] as number[] };
+  const reader = new TaskEventReader();
+  for await (const { kind, data } of other.events.read(1, AbortSignal.timeout(10_000))) {
+    if (kind === 'task') for (reader.begin(data); reader.next();) read.task.push(reader.clock);
+    const lines = kind === 'worker' ? Buffer.from(data).toString().trimEnd().split('\n') : [];
+    read.worker.push(...lines.map((line) => (JSON.parse(line) as { clock: number }).clock));
+    if (read.task.length + read.worker.length >= 602) break;
+  }
+  expect(read).toEqual({ task: tasks, worker: tasks });
+}, 60_000);
+
 test('an event that NATS can never take is kept aside, cut, and alone: what comes with it and after it is settled', async () => {
   const { publisher: rounds, published, lost } = publisher('e', AbortSignal.timeout(20_000));
   const from = (await bus.events.state()).lastSeq + 1;
   // no packing makes it fit
-  const noise = randomBytes(1_200_000).toString('base64');
+  const long = noise(1_600_000);
   let settled = 0;
   addTask(rounds, 1);
-  rounds.addTask(0, (rows) => rows.append({ ...ROW, task_id: 'big', args: noise }));
+  rounds.addTask(0, (rows) => rows.append({ ...ROW, task_id: 'big', args: long }));
   addTask(rounds, 2);
-  rounds.add('worker', `${JSON.stringify({ worker: noise })}\n`);
+  rounds.add('worker', `${JSON.stringify({ worker: long })}\n`);
   rounds.settleWhenPublished(() => settled++);
   await rounds.room();
   await expect.poll(() => settled, { timeout: 10_000 }).toBe(1);
@@ -210,7 +237,7 @@ test('an event that NATS can never take is kept aside, cut, and alone: what come
   expect(task).toMatchObject({ detail: expect.stringContaining('max_payload') as string });
   expect(task?.size).toBeGreaterThan(1_100_000);
   expect(JSON.parse(task?.body ?? '')).toEqual({
-    ...{ type: 'task-started', worker: 'w@h', task_id: 'big', args: noise.slice(0, 2_000) },
+    ...{ type: 'task-started', worker: 'w@h', task_id: 'big', args: long.slice(0, 2_000) },
   });
   expect(worker?.body.length).toBeLessThan(70_000);
   expect(worker?.body).toContain('characters cut by Meadow');

@@ -10,6 +10,8 @@ export type BusErrorCode =
   | 'BUS_CONFLICT'
   /** NATS came back without its storage: what was read or watched is gone. Begin again with what was made anew. */
   | 'BUS_REMADE'
+  /** A message is larger than NATS, or the stream, takes. Smaller ones may pass. */
+  | 'BUS_TOO_LARGE'
   /** NATS refused the request for good. */
   | 'BUS_REJECTED';
 
@@ -27,6 +29,7 @@ export class BusError extends Error {
 /** JetStream API codes: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 const STREAM_FULL = new Set([10077, 10047, 10023, 10028]);
 const WRONG_LAST_SEQUENCE = 10071;
+const MESSAGE_TOO_LARGE = 10054;
 /** A replicated stream has the first try of the same message still in hand. */
 const DUPLICATE_IN_PROCESS = 10158;
 
@@ -45,14 +48,16 @@ export function busError(doing: string, error: unknown): BusError {
   if (error instanceof JetStreamApiError) {
     if (STREAM_FULL.has(error.code)) return new BusError('BUS_STREAM_FULL', `${doing}: stream is full: ${said}`, error);
     if (error.code === WRONG_LAST_SEQUENCE) return new BusError('BUS_CONFLICT', `${doing}: changed meanwhile`, error);
+    if (error.code === MESSAGE_TOO_LARGE) return new BusError('BUS_TOO_LARGE', `${doing}: ${said}`, error);
     // a leader that is being elected, a server that starts: nothing was judged yet
     const passing = error.status >= 500 || error.code === DUPLICATE_IN_PROCESS;
     if (passing) return new BusError('BUS_UNAVAILABLE', `${doing}: NATS cannot now: ${said}`, error);
     return new BusError('BUS_REJECTED', `${doing}: refused by NATS: ${said}`, error);
   }
-  // bigger than the server's `max_payload`: however often it is tried
+  // however often it is tried
   if (error instanceof errors.InvalidArgumentError) {
-    return new BusError('BUS_REJECTED', `${doing}: refused by NATS's client: ${said}`, error);
+    const code = said.includes('max_payload') ? 'BUS_TOO_LARGE' : 'BUS_REJECTED';
+    return new BusError(code, `${doing}: refused by NATS's client: ${said}`, error);
   }
   return new BusError('BUS_UNAVAILABLE', `${doing}: NATS does not answer: ${said}`, error);
 }
