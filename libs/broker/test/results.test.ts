@@ -1,4 +1,4 @@
-import { startRedis, waitFor, type RedisServer } from '@meadow/testkit';
+import { startRedis, startRedisSentinel, waitFor, type RedisServer } from '@meadow/testkit';
 import { Redis } from 'ioredis';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
@@ -11,19 +11,20 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
+const database3 = (url: string): string => url.replace(/(\/\d+)?$/, '/3');
+
 /** As Celery's backend does it: the key and the channel of one name. */
-async function store(prefix: string, id: string, text: string): Promise<void> {
-  const client = new Redis(server.url.replace(/0$/, '3'));
+async function store(prefix: string, id: string, text: string, to = new Redis(database3(server.url))): Promise<void> {
   const key = `${prefix}celery-task-meta-${id}`;
-  await client.multi().setex(key, 60, text).publish(key, text).exec();
-  client.disconnect();
+  await to.multi().setex(key, 60, text).publish(key, text).exec();
+  to.disconnect();
 }
 
 test('results are heard as they are written, across reconnects, and looked up', async () => {
   const stop = new AbortController();
   const statuses: BrokerStatus['state'][] = [];
   const backend = parseResultBackend({
-    ...{ name: 'c', resultBackend: server.url.replace(/0$/, '3') },
+    ...{ name: 'c', resultBackend: database3(server.url) },
     resultTransportOptions: { global_keyprefix: 'te*am' },
   });
   if (backend?.kind !== 'redis') throw new Error('not a redis backend');
@@ -57,6 +58,41 @@ test('results are heard as they are written, across reconnects, and looked up', 
   await waitFor(() => statuses.lastIndexOf('connected') > 2, { what: 'another subscription', deadlineMs: 20_000 });
   await store('te*am_', 'three', '4');
   await waitFor(() => heard.length === 3, { what: 'a result after the restart' });
+  stop.abort();
+  await taking;
+});
+
+test.each(['tls', 'sentinel'])('results behind %s are heard and looked up', async (behind) => {
+  await using redis = await startRedis({ tls: behind === 'tls' });
+  await using sentinel = behind === 'tls' ? null : await startRedisSentinel(redis);
+  const tls = { ca: redis.certificates?.ca ?? '', verify: true };
+  const backend = parseResultBackend(
+    sentinel === null
+      ? { name: 'c', resultBackend: database3(redis.url), tls }
+      : {
+          ...{ name: 'c', resultBackend: database3(sentinel.url) },
+          resultTransportOptions: { master_name: sentinel.masterName },
+        },
+  );
+  if (backend?.kind !== 'redis') throw new Error('not a redis backend');
+  const stop = new AbortController();
+  let status: BrokerStatus | null = null as BrokerStatus | null;
+  await using source = openResultSource(backend, {
+    ...{ cluster: 'c', signal: stop.signal, clientName: 'test' },
+    onStatus: (now) => (status = now),
+    onDropped: () => undefined,
+  });
+  const heard: ResultDelivery[] = [];
+  const taking = (async () => {
+    for await (const burst of source.bursts) heard.push(...burst);
+  })();
+  await waitFor(() => status?.state === 'connected', { what: 'the subscription' });
+  const unverified = sentinel === null ? { tls: { rejectUnauthorized: false } } : {};
+  await store('', 'one', '1', new Redis(database3(redis.url), unverified));
+  await waitFor(() => heard.length === 1, { what: 'a result' });
+  expect(heard[0]).toMatchObject({ taskId: 'one', payload: Buffer.from('1') });
+  const found = await source.lookup(['absent', 'one'], stop.signal);
+  expect(found.map(({ taskId, payload }) => [taskId, payload.toString()])).toEqual([['one', '1']]);
   stop.abort();
   await taking;
 });
