@@ -1,5 +1,5 @@
-import { TaskEventFormatError, TaskEventReader, type PipelineEvent } from '@meadow/contract';
-import type { PoisonRecord, RetentionPolicy, TaskListRow } from '@meadow/contract';
+import { poisonLine, TaskEventFormatError, TaskEventReader, type PipelineEvent } from '@meadow/contract';
+import type { RetentionPolicy, TaskListRow } from '@meadow/contract';
 import type { StoredBatch } from '@meadow/bus';
 import { appendTask, RowBinary, type Rows, type StoredTaskEvent, type StoredTaskKey } from '@meadow/store';
 import { EventList, MessageMemory, NONE } from './event-list.ts';
@@ -306,18 +306,9 @@ export class Batch {
   }
 
   #bury(cluster: string, error: unknown, contentType: string, size: number, body: string): void {
+    const reason = error instanceof TaskEventFormatError ? error.code : 'BATCH_LINE_INVALID';
     const detail = error instanceof Error ? error.message : String(error);
-    const record: PoisonRecord = {
-      cluster,
-      collected_at: Date.now() / 1000,
-      reason: error instanceof TaskEventFormatError ? error.code : 'BATCH_LINE_INVALID',
-      detail: detail.slice(0, 500),
-      content_type: contentType,
-      routing_key: '',
-      size,
-      body,
-    };
-    this.#poison.push(`${JSON.stringify(record)}\n`);
+    this.#poison.push(poisonLine({ cluster, reason, detail, content_type: contentType, size, body }));
   }
 }
 

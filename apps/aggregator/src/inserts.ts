@@ -1,4 +1,4 @@
-import type { RetentionPolicy } from '@meadow/contract';
+import { poisonLine, type RetentionPolicy } from '@meadow/contract';
 import { BusError } from '@meadow/bus';
 import { retry } from '@meadow/runtime';
 import {
@@ -103,17 +103,10 @@ async function bury(
   onBuried(1, error);
   const { contentType } = rows;
   const bytes = Buffer.concat(rows.slice(index, index + 1));
-  const row = {
-    cluster: rows.clusterOf(index),
-    collected_at: Date.now() / 1000,
-    reason: error.code,
-    detail: error.message.slice(0, 500),
-    content_type: contentType,
-    routing_key: '',
-    size: bytes.length,
-    body: contentType === NDJSON ? bytes.toString('utf8', 0, 65_536) : bytes.toString('base64', 0, 48 * 1024),
-  };
-  await persist(() => insertPoison(store, { rows: [row], token: `${token}!`, signal }), options);
+  const body = contentType === NDJSON ? bytes.toString('utf8', 0, 65_536) : bytes.toString('base64', 0, 48 * 1024);
+  const told = { cluster: rows.clusterOf(index), reason: error.code, detail: error.message, content_type: contentType };
+  const lines = Buffer.from(poisonLine({ ...told, size: bytes.length, body }));
+  await persist(() => insertPoison(store, { lines, token: `${token}!`, signal }), options);
 }
 
 /** A refusal that may be of the rows or not is taken to be of the rows after this time. */

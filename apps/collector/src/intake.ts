@@ -13,7 +13,7 @@ import {
   type WorkerEvent,
 } from '@meadow/celery';
 import { payloadOf, type BrokerDelivery } from '@meadow/broker';
-import { partitionOf, type PoisonRecord } from '@meadow/contract';
+import { partitionOf, poisonLine } from '@meadow/contract';
 import { Heartbeats } from './heartbeats.ts';
 import type { Loss } from './loss.ts';
 import { PlainRows } from './plain-rows.ts';
@@ -142,21 +142,17 @@ export class Intake {
     const unreadable = bodiless || (envelope === null && delivery.kind === 'redis');
     const text = unreadable ? '' : Buffer.from(raw.subarray(0, POISON_BYTES)).toString('utf8');
     const isText = !text.includes('\ufffd') && !text.includes('\0');
-    const record: PoisonRecord = {
+    const line = poisonLine({
       cluster,
       collected_at: collectedAt,
       reason,
-      detail: mask(error instanceof Error ? error.message : String(error)).slice(0, 1_000),
+      detail: mask(error instanceof Error ? error.message : String(error)),
       content_type: envelope?.contentType ?? '',
       routing_key: (delivery.kind === 'redis' ? delivery.channel : delivery.routingKey).slice(0, 255),
       size: raw.length,
       body: isText ? mask(text) : '',
-    };
-    // any of them may quote a lone surrogate, which the store's UTF-8 cannot hold
-    const line = JSON.stringify(record, (_, value: unknown) =>
-      typeof value === 'string' ? value.toWellFormed() : value,
-    );
-    this.#publisher.add('poison', `${line}\n`);
+    });
+    this.#publisher.add('poison', line);
     return reason;
   }
 }

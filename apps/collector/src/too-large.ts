@@ -1,4 +1,4 @@
-import { TaskEventReader, type BatchKind, type PoisonRecord } from '@meadow/contract';
+import { poisonLine, TaskEventReader, type BatchKind } from '@meadow/contract';
 import { shortened } from './row.ts';
 
 export const TOO_LARGE = 'BATCH_TOO_LARGE';
@@ -12,18 +12,8 @@ const TEXTS = ['name', 'args', 'kwargs', 'result', 'exception', 'traceback', 'ex
  * already: a row of `TaskEventWriter`, or a JSON line of another kind.
  */
 export function tooLargeLine(cluster: string, kind: BatchKind, data: Buffer, detail: string): string {
-  const record: PoisonRecord = {
-    cluster,
-    collected_at: Date.now() / 1000,
-    reason: TOO_LARGE,
-    detail: detail.slice(0, 1_000),
-    content_type: '',
-    routing_key: '',
-    size: data.length,
-    body: kind === 'task' ? taskBody(data) : shortened(data.toString()),
-  };
-  // what was cut may end in half a character, which the store's UTF-8 cannot hold
-  return `${JSON.stringify(record, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value))}\n`;
+  const body = kind === 'task' ? taskBody(data) : shortened(data.toString());
+  return poisonLine({ cluster, reason: TOO_LARGE, detail, size: data.length, body });
 }
 
 function taskBody(data: Buffer): string {

@@ -17,6 +17,7 @@ export type {
   RetentionPolicy,
 } from './cluster.ts';
 export { eventId, EventIdLanes, partitionOf, partitionOfAscii, PARTITIONS } from './event-id.ts';
+export { poisonLine } from './pipeline-event.ts';
 export type { GapRecord, PipelineEvent, PoisonRecord } from './pipeline-event.ts';
 export { HOPS, NODE_FLAGS, SERVICE_ENV, serviceStatus } from './service.ts';
 export type { BrokerCost, BufferStatus, Hop, HopStatus, ServiceFacts, ServiceStatus } from './service.ts';

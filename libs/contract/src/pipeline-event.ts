@@ -67,6 +67,19 @@ export interface PoisonRecord {
   readonly body: string;
 }
 
+type Told = Pick<PoisonRecord, 'cluster' | 'reason' | 'detail' | 'size' | 'body'> & Partial<PoisonRecord>;
+
+/** A record as a JSON line, newline included. @param told where it came from and when matters only where it is known */
+export function poisonLine(told: Told): string {
+  const record: PoisonRecord = {
+    ...{ collected_at: Date.now() / 1000, content_type: '', routing_key: '' },
+    ...told,
+    detail: told.detail.slice(0, 1_000),
+  };
+  // any of them may quote a lone surrogate or be cut within a character, which the store's UTF-8 cannot hold
+  return `${JSON.stringify(record, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value))}\n`;
+}
+
 /** A span in which events of a cluster may have been missed. */
 export interface GapRecord {
   readonly cluster: string;
