@@ -27,6 +27,8 @@ export const BEATING_WORKERS = 5_000;
 /** A pod lives for so many tasks of its own; then one of another name takes its place. */
 const TASKS_OF_A_POD = 2_000;
 const PODS = 20;
+/** Of so many tasks at the start of a soak one in four never ends: what is held of open tasks is at its bound from then on. */
+const FILLING_TASKS = 60_000;
 
 /** Events without end, in the messages in which Celery would send them. Counts what it gives out. */
 export class Traffic {
@@ -52,7 +54,7 @@ export class Traffic {
       ...(pod === null ? {} : { worker: pod }),
       ...(this.#shape === 'args' ? { args: LONG_ARGS } : {}),
       ...(this.#shape === 'tracebacks' ? { failing: true, traceback: traceback() } : {}),
-      neverEnds: this.#shape === 'soak' && index % 200 === 11,
+      neverEnds: this.#shape === 'soak' && index % (index < FILLING_TASKS ? 4 : 200) === 3,
       ...(this.#shape === 'timed' ? { uuid: timedId(now) } : {}),
     });
     this.sent.tasks++;

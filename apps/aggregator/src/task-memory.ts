@@ -5,12 +5,12 @@ import { PastRing, type RingBytes } from './past-ring.ts';
 import { TaskKey } from './task-key.ts';
 
 export interface TaskMemoryOptions {
-  /** What idle tasks may take. @default 16 MB */
+  /** What idle tasks may take. @default 8 MB */
   readonly idleBytes?: number;
 }
 
 /** What the events of idle tasks may take unless told otherwise. */
-export const IDLE_TASK_BYTES = 16_000_000;
+export const IDLE_TASK_BYTES = 8_000_000;
 
 /** How far a task is known to be, when its row was made last. */
 const OPEN = 0;

@@ -4,6 +4,8 @@ import type { WorkerWriteRow } from '@meadow/store';
 
 /** Workers forgotten after this long without a sign of life; the store keeps them as long as its own rule says. */
 const FORGET_SECONDS = 86_400;
+/** Of more than these the longest silent are forgotten: names of pods come without end. */
+export const MAX_WORKERS = 20_000;
 /** The distance of clocks is the least of a span between one and two of these: a clock that is set right is believed soon. */
 const OFFSET_WINDOW_SECONDS = 300;
 
@@ -23,7 +25,7 @@ interface Offset {
   readonly before: number;
 }
 
-/** The workers of all clusters, as their events tell them. Bounded by forgetting the silent ones after a day. */
+/** The workers of all clusters, as their events tell them. Bounded by forgetting the silent ones. */
 export class WorkerMemory {
   readonly #workers = new Map<string, Remembered>();
   readonly #startedBefore = new Map<string, { pid: number | null; startedAt: number | null }>();
@@ -87,6 +89,10 @@ export class WorkerMemory {
     for (const [key, { worker }] of this.#workers) {
       if (now - worker.lastSeenAt > FORGET_SECONDS) this.#workers.delete(key);
     }
+    const tooMany = this.#workers.size - MAX_WORKERS;
+    if (tooMany <= 0) return;
+    const longestSilent = [...this.#workers].sort(([, one], [, other]) => one.heardAt - other.heardAt);
+    for (const [key] of longestSilent.slice(0, tooMany)) this.#workers.delete(key);
   }
 
   #writeRow(key: string, { cluster, pool, worker, heardAt, offset }: Remembered): WorkerWriteRow {
