@@ -1,10 +1,8 @@
 import { ApiError } from '@meadow/api';
 import { reportService } from '@meadow/bus';
 import { workerPool, type ServiceFacts } from '@meadow/contract';
-import { exposeFlow, watchVitals, type Logger } from '@meadow/runtime';
+import { exposeFlow, replicaOf, watchVitals, type Logger } from '@meadow/runtime';
 import type { Store } from '@meadow/store';
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Registry } from 'prom-client';
 import { BusLink } from './bus-link.ts';
@@ -39,7 +37,7 @@ export async function openGateway(options: GatewayOptions): Promise<GatewayServe
   const stop = new AbortController();
 
   const registry = new BucketRegistry(telemetry, now);
-  const id = `gateway-${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const id = `gateway-${replicaOf(process.env).id}`;
   const live: LiveHub = new LiveHub({
     source: () => {
       const { bus } = link;
