@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { CeleryDecodeError, excerpt } from './errors.ts';
-import { parseUnscanned } from './json.ts';
+import { parseUnscanned, stringifyPythonJson } from './json.ts';
 import type { JsonObject, JsonValue } from './json.ts';
 import { MAX_BYTES, MAX_DEPTH } from './limits.ts';
 import { base64Bytes, utf8Text } from './text.ts';
@@ -85,6 +85,38 @@ function objectIn(envelope: JsonObject, key: string): JsonObject {
 function invalid(field: string, value: JsonValue | undefined): CeleryDecodeError {
   const found = value === undefined ? 'nothing' : typeof value === 'string' ? excerpt(value) : typeNameOf(value);
   return new CeleryDecodeError('CELERY_ENVELOPE_INVALID', `envelope has ${found} as ${field}`, { field, found });
+}
+
+/** A message to be published on Redis. */
+export interface RedisMessage extends Envelope {
+  /** Where kombu would have published it; a list is reached through the exchange '' by its name. */
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** No two messages share one: workers know by it what they acknowledge. */
+  readonly deliveryTag: string;
+}
+
+/**
+ * kombu's Redis envelope with all that a worker's kombu looks for: one that lacks a part ends whoever receives it. Null
+ * for content type or encoding is refused for the same reason.
+ * @throws TypeError
+ */
+export function encodeRedisEnvelope(message: RedisMessage): string {
+  const { body, contentType, contentEncoding, headers, exchange, routingKey, deliveryTag } = message;
+  if (contentType === null || contentEncoding === null || deliveryTag === '') {
+    throw new TypeError('a message needs a content type, a content encoding and a delivery tag');
+  }
+  return stringifyPythonJson({
+    body: Buffer.from(body).toString('base64'),
+    'content-encoding': contentEncoding,
+    'content-type': contentType,
+    headers,
+    properties: {
+      ...{ delivery_mode: 2, priority: 0 },
+      ...message.properties,
+      ...{ delivery_info: { exchange, routing_key: routingKey }, body_encoding: 'base64', delivery_tag: deliveryTag },
+    },
+  });
 }
 
 /** True for a JSON object, false for arrays and null. */

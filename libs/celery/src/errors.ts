@@ -13,6 +13,7 @@
  * - `CELERY_SIGNED_INVALID`: `application/data` without a readable signature frame
  * - `CELERY_SIGNATURE_WRONG`: signer unknown to the given certificates, or the signature does not match
  * - `CELERY_EVENT_INVALID`: a decoded event lacks a required field or has it in the wrong type
+ * - `CELERY_REPLY_INVALID`: an answer to a control command that does not say whose it is
  * - `CELERY_RESULT_INVALID`: a stored result without a status
  * - `CELERY_TASK_INVALID`: a decoded task message is neither protocol 1 nor 2
  */
@@ -33,6 +34,7 @@ export type CeleryDecodeErrorCode =
   | 'CELERY_SIGNED_INVALID'
   | 'CELERY_SIGNATURE_WRONG'
   | 'CELERY_EVENT_INVALID'
+  | 'CELERY_REPLY_INVALID'
   | 'CELERY_RESULT_INVALID'
   | 'CELERY_TASK_INVALID';
 

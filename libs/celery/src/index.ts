@@ -1,8 +1,8 @@
 // Wire formats: bytes in, facts out.
 export { decodeContent } from './content.ts';
 export type { Content, ContentOptions } from './content.ts';
-export { amqpEnvelope, decodeRedisEnvelope } from './envelope.ts';
-export type { AmqpMessage, AmqpProperties, Envelope } from './envelope.ts';
+export { amqpEnvelope, decodeRedisEnvelope, encodeRedisEnvelope } from './envelope.ts';
+export type { AmqpMessage, AmqpProperties, Envelope, RedisMessage } from './envelope.ts';
 export { CeleryDecodeError } from './errors.ts';
 export type { CeleryDecodeErrorCode, DecodeFacts } from './errors.ts';
 export { extraOf, isTaskEvent, isWorkerEvent } from './event.ts';
@@ -43,3 +43,9 @@ export type {
 export { waitOfEvent } from './fold/view.ts';
 export { foldWorker, livenessOf } from './fold/worker.ts';
 export type { Liveness, Worker } from './fold/worker.ts';
+
+// Remote control: what workers are asked and told, and what they answer.
+export { controlCommand, isAnswered, isInspection, SIGNALS } from './control/command.ts';
+export type { ControlCommand, ControlMethod } from './control/command.ts';
+export { decodeControlReply, encodeControlRequest, refusalIn } from './control/mailbox.ts';
+export type { ControlReply, ControlRequest, ReplyAddress } from './control/mailbox.ts';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isTaskEvent } from '../src/event.ts';
+import { parsePythonJson } from '../src/json.ts';
 import type { CeleryEvent, TaskEvent } from '../src/event.ts';
 
 const vectors = fileURLToPath(new URL('../../../vectors/', import.meta.url));
@@ -8,7 +9,7 @@ const vectors = fileURLToPath(new URL('../../../vectors/', import.meta.url));
 /** One parsed line per element. */
 export function lines<Line>(file: string): Line[] {
   const text = readFileSync(vectors + file, 'utf8').trimEnd();
-  return text.split('\n').map((line) => JSON.parse(line) as Line);
+  return text.split('\n').map((line) => parsePythonJson(line) as Line);
 }
 
 /** An event as Celery sends it. */
