@@ -21,7 +21,7 @@ const mayImport = {
   dashboard: ['contract', 'api'],
   'embedded-clickhouse': ['runtime'],
   standalone: ['contract', 'runtime'],
-  bench: ['testkit', 'celery', 'contract'],
+  bench: ['testkit', 'celery', 'contract', 'runtime'],
   e2e: ['testkit', 'contract'],
 };
 

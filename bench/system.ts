@@ -1,6 +1,9 @@
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
+import { compileServices } from '@meadow/runtime';
 import {
+  COMPILE_CACHE,
   freePort,
+  mainOf,
   startEmbeddedClickHouse,
   startNats,
   startRedis,
@@ -36,6 +39,8 @@ export async function startSystem(services: readonly ServiceName[]): Promise<Sys
   );
   const nats = stack.use(await startNats());
   const clickhouse = stack.use(await startEmbeddedClickHouse());
+  // as they are when they start for the second time
+  await compileServices(services.map(mainOf), COMPILE_CACHE);
   const running: Partial<Record<ServiceName, Service>> = {};
   const pids: Record<string, number> = { nats: nats.pid, clickhouse: clickhouse.pid };
   for (const name of services) {

@@ -32,8 +32,7 @@ RUN test -n "$APP" || { echo 'say which: --build-arg APP=collector|aggregator|ga
 
 FROM ${NODE_IMAGE}
 ARG APP
-# what was compiled serves the next start: faster, and 25 MB less without the compiler of TypeScript
-ENV NODE_ENV=production APP=${APP} NODE_COMPILE_CACHE=/tmp/node-compile-cache
+ENV NODE_ENV=production APP=${APP} NODE_COMPILE_CACHE=/meadow/compiled
 # as SERVICE_ENV of libs/contract has it
 ENV MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=262144 MALLOC_ARENA_MAX=2
 WORKDIR /meadow
@@ -43,7 +42,10 @@ COPY --from=packages /meadow/libs libs
 COPY --from=packages /meadow/apps/${APP} apps/${APP}
 COPY --from=packages /meadow/apps/dashboard/dist apps/dashboard/dist
 COPY infra/ready.mjs infra/
+RUN mkdir compiled && chown node compiled
 USER node
+# a service that finds itself compiled starts faster, and takes 25 MB less without the compiler of TypeScript
+RUN MEADOW_COMPILE_ONLY=1 node apps/${APP}/src/main.ts
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
   CMD ["sh", "-c", "node infra/ready.mjs http://127.0.0.1:${MEADOW_GATEWAY_PORT:-${MEADOW_HEALTH_PORT:-8080}}/readyz"]
 # as NODE_FLAGS of libs/contract has it

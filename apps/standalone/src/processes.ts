@@ -1,4 +1,5 @@
 import { NODE_FLAGS, SERVICE_ENV } from '@meadow/contract';
+import { compileServices } from '@meadow/runtime';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findNatsServer, natsConfig } from './nats.ts';
@@ -18,6 +19,8 @@ export interface Addresses {
 
 export interface Plan {
   readonly processes: readonly ProcessSpec[];
+  /** Makes the services' code ready, before any of them starts. */
+  readonly compile: () => Promise<void>;
   readonly addresses: Addresses;
 }
 
@@ -66,10 +69,10 @@ export async function planProcesses(
   const password = decodeURIComponent(clickhouse.password);
   clickhouse.username = clickhouse.password = '';
 
+  const compiled = join(options.data, 'compiled');
   const common = {
     ...SERVICE_ENV,
-    // what was compiled serves the next start: faster, and 25 MB less a service without the compiler of TypeScript
-    NODE_COMPILE_CACHE: join(options.data, 'compiled'),
+    NODE_COMPILE_CACHE: compiled,
     MEADOW_LOG_LEVEL: options.logLevel,
     MEADOW_NATS_URL: nats,
     MEADOW_CLICKHOUSE_URL: clickhouse.href,
@@ -106,6 +109,7 @@ export async function planProcesses(
   ];
   return {
     processes: [...servers, ...services],
+    compile: () => compileServices(['aggregator', 'collector', 'gateway'].map(mainOf), compiled),
     addresses: { dashboard: reachable(dashboard), nats, clickhouse: clickhouse.origin },
   };
 }
@@ -126,8 +130,10 @@ function clusterSettings(options: StandaloneOptions): Record<string, string> {
   };
 }
 
+const mainOf = (app: string): string => join(APPS, app, 'src', 'main.ts');
+
 function node(app: string, args: readonly string[]): Pick<ProcessSpec, 'name' | 'command' | 'args'> {
-  return { name: app, command: process.execPath, args: [...NODE_FLAGS, join(APPS, app, 'src', 'main.ts'), ...args] };
+  return { name: app, command: process.execPath, args: [...NODE_FLAGS, mainOf(app), ...args] };
 }
 
 async function service(

@@ -74,7 +74,7 @@ export async function runStandalone(
   });
 
   say('starting', { nats: plan.addresses.nats, clickhouse: plan.addresses.clickhouse, data: options.data });
-  const starting = supervisor.start();
+  const starting = plan.compile().then(() => supervisor.start());
   try {
     await Promise.race([starting, asked.promise]);
     if (requests === 0) {

@@ -1,3 +1,4 @@
+export { compileServices } from './compile.ts';
 export { ConfigError, readConfig } from './config.ts';
 export { openHealth } from './health.ts';
 export type { HealthServer, ReadyCheck } from './health.ts';

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { COMPILE_ONLY } from './compile.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { openHealth, type ReadyCheck } from './health.ts';
 import { describeError, LOG_LEVELS, openLogger, type Logger } from './logger.ts';
@@ -40,6 +41,7 @@ export async function runService<S extends z.ZodObject>(
   schema: S,
   run: (context: ServiceContext<z.output<S>>) => Promise<void>,
 ): Promise<void> {
+  if (process.env[COMPILE_ONLY] === '1') return;
   const stop = new AbortController();
   let log = openLogger(name, 'info');
   try {

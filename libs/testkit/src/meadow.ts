@@ -24,6 +24,13 @@ export interface ServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** A service's main module. */
+export const mainOf = (service: ServiceName): string =>
+  fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url));
+
+/** Where Node keeps what it compiled of the services. */
+export const COMPILE_CACHE = join(tmpdir(), 'meadow-compiled');
+
 /** Starts one service from its source and waits until it says that it is ready. A restart keeps its port. */
 export async function startService(service: ServiceName, options: ServiceOptions): Promise<Service> {
   const port = await freePort();
@@ -31,10 +38,10 @@ export async function startService(service: ServiceName, options: ServiceOptions
   const launch = () => ({
     name: service,
     command: process.execPath,
-    args: [...NODE_FLAGS, fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url))],
+    args: [...NODE_FLAGS, mainOf(service)],
     env: {
       ...SERVICE_ENV,
-      NODE_COMPILE_CACHE: join(tmpdir(), 'meadow-compiled'),
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       MEADOW_NATS_URL: options.natsUrl,
       MEADOW_CLICKHOUSE_URL: options.clickhouseUrl,
       MEADOW_CLUSTERS: JSON.stringify(options.clusters ?? []),

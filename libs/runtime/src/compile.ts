@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process';
+
+/** Says that a service's modules are to be compiled, and nothing run. */
+export const COMPILE_ONLY = 'MEADOW_COMPILE_ONLY';
+/** Longer than it takes; then the services compile for themselves. */
+const DEADLINE_MS = 20_000;
+
+/**
+ * Compiles what services are made of into Node's compile cache, in processes that end at once. A service that finds itself
+ * there does not load the compiler of TypeScript, which keeps 25 MB for good, and starts in half the time.
+ * @param mains the services' main modules, each of which calls `runService`
+ */
+export async function compileServices(mains: readonly string[], cache: string): Promise<void> {
+  const env = { ...process.env, NODE_COMPILE_CACHE: cache, [COMPILE_ONLY]: '1' };
+  const compile = (main: string): Promise<void> =>
+    new Promise((resolve) => {
+      execFile(process.execPath, [main], { env, timeout: DEADLINE_MS }, () => resolve());
+    });
+  await Promise.all(mains.map(compile));
+}
