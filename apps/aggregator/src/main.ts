@@ -34,9 +34,9 @@ const config = z.object({
 
 /**
  * The heap is 20 MB, and several times as much passes through buffers outside of it each second. V8 takes those for growth of
- * the heap and collects all of it three times a second, a quarter of the process's CPU, unless it may double.
+ * the heap and collects all of it three times a second, a quarter of the process's CPU, unless it may nearly double.
  */
-setFlagsFromString('--heap-growing-percent=100');
+setFlagsFromString('--heap-growing-percent=75');
 
 await runService('aggregator', config, async ({ config, log, version, metrics, signal, readyWhen }) => {
   const flow = new AggregatorFlow();

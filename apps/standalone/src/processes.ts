@@ -109,7 +109,11 @@ export async function planProcesses(
   ];
   return {
     processes: [...servers, ...services],
-    compile: () => compileServices(['aggregator', 'collector', 'gateway'].map(mainOf), compiled),
+    compile: () =>
+      compileServices(
+        ['aggregator', 'collector', 'gateway'].map((app) => node(app, []).args ?? []),
+        compiled,
+      ),
     addresses: { dashboard: reachable(dashboard), nats, clickhouse: clickhouse.origin },
   };
 }
@@ -130,10 +134,8 @@ function clusterSettings(options: StandaloneOptions): Record<string, string> {
   };
 }
 
-const mainOf = (app: string): string => join(APPS, app, 'src', 'main.ts');
-
 function node(app: string, args: readonly string[]): Pick<ProcessSpec, 'name' | 'command' | 'args'> {
-  return { name: app, command: process.execPath, args: [...NODE_FLAGS, mainOf(app), ...args] };
+  return { name: app, command: process.execPath, args: [...NODE_FLAGS, join(APPS, app, 'src', 'main.ts'), ...args] };
 }
 
 async function service(

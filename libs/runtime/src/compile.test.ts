@@ -20,7 +20,7 @@ test('services are compiled and none of them runs; one that cannot be compiled h
     const broken = join(folder, 'broken.ts');
     writeFileSync(broken, 'this is no TypeScript');
     const cache = join(folder, 'cache');
-    await compileServices([service, broken, join(folder, 'absent.ts')], cache);
+    await compileServices([[service], [broken], [join(folder, 'absent.ts')]], cache);
     expect(readdirSync(folder).toSorted()).toEqual(['broken.ts', 'cache', 'service.ts']);
     const [version] = readdirSync(cache);
     expect(readdirSync(join(cache, version ?? '')).length).toBeGreaterThan(10);
