@@ -21,8 +21,8 @@ interface Arena {
 
 /** A batch is hardly ever larger. */
 const ARENA_BYTES = 48_000_000;
-/** Once a burst is over, an arena that was written to this much further than it is now is given up. */
-const SPARE_BYTES = 6_000_000;
+/** Once a burst is over, an arena that was written to this much further than half as far again as it is now is given up. */
+const SPARE_BYTES = 3_000_000;
 /** One is gathered, one written, and of one more the tasks linger. */
 const KEPT_ARENAS = 3;
 /** In place of an event, a task, a record. */
@@ -54,7 +54,7 @@ export class MessageMemory {
   /** Takes one back: what lies in it is written over from now on. @param used bytes that a batch took of it */
   give(arena: Arena, used: number): void {
     arena.touched = Math.max(arena.touched, used);
-    const fits = arena.buffer.length === ARENA_BYTES && arena.touched <= used * 2 + SPARE_BYTES;
+    const fits = arena.buffer.length === ARENA_BYTES && arena.touched <= used * 1.5 + SPARE_BYTES;
     if (fits && this.#free.length < KEPT_ARENAS) this.#free.push(arena);
   }
 }

@@ -27,7 +27,7 @@ const BATCH_WAIT_MS = 800;
  * One that holds this much by then waits longer: a pair of inserts costs the store 70 ms of CPU whatever their size, for the
  * parts of seven tables.
  */
-const BUSY_EVENTS = 24_000;
+const BUSY_EVENTS = 40_000;
 const BUSY_WAIT_MS = 2_000;
 /**
  * Where nothing comes, an empty batch tells how far the stream is read, and that the batch before is whole: what lies before

@@ -48,7 +48,7 @@ export class RowBinary implements Rows {
   /** Forgets all rows; their bytes are written over from now on. */
   reset(): void {
     // what a burst needed is given back once it is over
-    const wanted = Math.min(KEPT_CHUNKS, 2 * this.#current + 4);
+    const wanted = Math.min(KEPT_CHUNKS, 1.5 * this.#current + 4);
     // a chunk of one large row is of no use to others
     const kept = this.#chunks.filter(({ buffer }) => buffer.length === CHUNK_BYTES).slice(0, wanted);
     this.#chunks.splice(0, this.#chunks.length, ...kept);
