@@ -1,10 +1,9 @@
 import { createClient, type ClickHouseClient } from '@clickhouse/client';
-import { NODE_FLAGS } from '@meadow/contract';
 import { compileServices } from '@meadow/runtime';
 import {
+  argsOf,
   COMPILE_CACHE,
   freePort,
-  mainOf,
   startEmbeddedClickHouse,
   startNats,
   startRedis,
@@ -41,10 +40,7 @@ export async function startSystem(services: readonly ServiceName[]): Promise<Sys
   const nats = stack.use(await startNats());
   const clickhouse = stack.use(await startEmbeddedClickHouse());
   // as they are when they start for the second time
-  await compileServices(
-    services.map((name) => [...NODE_FLAGS, mainOf(name)]),
-    COMPILE_CACHE,
-  );
+  await compileServices(services.map(argsOf), COMPILE_CACHE);
   const running: Partial<Record<ServiceName, Service>> = {};
   const pids: Record<string, number> = { nats: nats.pid, clickhouse: clickhouse.pid };
   for (const name of services) {

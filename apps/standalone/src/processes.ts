@@ -111,7 +111,7 @@ export async function planProcesses(
     processes: [...servers, ...services],
     compile: () =>
       compileServices(
-        ['aggregator', 'collector', 'gateway'].map((app) => node(app, []).args ?? []),
+        services.map(({ args }) => args),
         compiled,
       ),
     addresses: { dashboard: reachable(dashboard), nats, clickhouse: clickhouse.origin },

@@ -45,7 +45,7 @@ export { foldWorker, livenessOf } from './fold/worker.ts';
 export type { Liveness, Worker } from './fold/worker.ts';
 
 // Remote control: what workers are asked and told, and what they answer.
-export { controlCommand, isAnswered, isInspection, SIGNALS } from './control/command.ts';
+export { controlCommand, isInspection, SIGNALS } from './control/command.ts';
 export type { ControlCommand, ControlMethod } from './control/command.ts';
 export { decodeControlReply, encodeControlRequest, refusalIn } from './control/mailbox.ts';
 export type { ControlReply, ControlRequest, ReplyAddress } from './control/mailbox.ts';

@@ -20,5 +20,5 @@ export type { SmallDisk } from './small-disk.ts';
 export { removeFolder, tempFolder } from './temp-folder.ts';
 export { waitFor } from './wait-for.ts';
 export type { WaitOptions } from './wait-for.ts';
-export { COMPILE_CACHE, mainOf, startMeadow, startService } from './meadow.ts';
+export { argsOf, COMPILE_CACHE, startMeadow, startService } from './meadow.ts';
 export type { Meadow, Service, ServiceName, ServiceOptions } from './meadow.ts';

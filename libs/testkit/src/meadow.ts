@@ -24,9 +24,11 @@ export interface ServiceOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A service's main module. */
-export const mainOf = (service: ServiceName): string =>
-  fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url));
+/** What Node is started with for a service. */
+export const argsOf = (service: ServiceName): string[] => [
+  ...NODE_FLAGS,
+  fileURLToPath(new URL(`../../../apps/${service}/src/main.ts`, import.meta.url)),
+];
 
 /** Where Node keeps what it compiled of the services. */
 export const COMPILE_CACHE = join(tmpdir(), 'meadow-compiled');
@@ -38,7 +40,7 @@ export async function startService(service: ServiceName, options: ServiceOptions
   const launch = () => ({
     name: service,
     command: process.execPath,
-    args: [...NODE_FLAGS, mainOf(service)],
+    args: argsOf(service),
     env: {
       ...SERVICE_ENV,
       NODE_COMPILE_CACHE: COMPILE_CACHE,

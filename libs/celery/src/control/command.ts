@@ -114,6 +114,3 @@ const INSPECTIONS: ReadonlySet<ControlMethod> = new Set<ControlMethod>([
 ]);
 
 export const isInspection = (method: ControlMethod): boolean => INSPECTIONS.has(method);
-
-/** A worker that shuts down ends before it would answer. */
-export const isAnswered = (method: ControlMethod): boolean => method !== 'shutdown';
