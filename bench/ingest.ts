@@ -158,8 +158,10 @@ async function tasks(system: System, { byType, tasks: sentTasks }: Sent): Promis
     counts = await system.one(rollup);
     rows = await system.one(kept);
   }
+  const gaps = await system.one('SELECT count() AS gaps, sum(estimated_events) AS events FROM ingest_gaps');
   return {
     lost: expected - (stored['ids'] ?? 0),
+    reported_lost: gaps,
     duplicated: (stored['n'] ?? 0) - (stored['ids'] ?? 0),
     tasks: { sent: sentTasks, rows: rows['n'], ids: rows['ids'] },
     rollup_minus_sent: {

@@ -1,4 +1,4 @@
-import { poisonLine, TaskEventFormatError, TaskEventReader, type PipelineEvent } from '@meadow/contract';
+import { poisonLine, TaskEventFormatError, TaskEventReader, TEXT_COLUMN, type PipelineEvent } from '@meadow/contract';
 import type { RetentionPolicy, TaskListRow } from '@meadow/contract';
 import type { StoredBatch } from '@meadow/bus';
 import { appendTask, RowBinary, type Rows, type StoredTaskEvent, type StoredTaskKey } from '@meadow/store';
@@ -142,7 +142,7 @@ export class Batch {
       if (this.#isRepeat(reader.data, reader.headBegin)) continue;
       const { collectedAt } = reader;
       if (collectedAt > this.newestCollectedAt) this.newestCollectedAt = collectedAt;
-      if (reader.has('task_id')) this.#addEvent(part, reader);
+      if (reader.has(TEXT_COLUMN.task_id)) this.#addEvent(part, reader);
       else part.loose.push(this.#events.add(reader.frame, NONE));
     }
   }
@@ -187,7 +187,12 @@ export class Batch {
 
   #addEvent(part: ClusterPart, event: TaskEventReader): void {
     const { tasks } = this.#memory;
-    let handle = tasks.find(part.number, event.data, event.textBegin('task_id'), event.textEnd('task_id'));
+    let handle = tasks.find(
+      part.number,
+      event.data,
+      event.textBegin(TEXT_COLUMN.task_id),
+      event.textEnd(TEXT_COLUMN.task_id),
+    );
     const isNew = handle === NONE;
     const isUnresolved = isNew && this.#mayHaveAPast(part, event);
     if (isNew) handle = tasks.hold(part.number, event.collectedAt);
@@ -232,20 +237,14 @@ export class Batch {
 
   /** Everything to be written, as the tasks stand now. Once. @param version above that of every batch before */
   writes(retentionOf: (cluster: string) => RetentionPolicy, version: number): Writes {
-    const { output, tasks } = this.#memory;
+    const { output } = this.#memory;
     output.taskEvents.reset();
     output.tasks.reset();
     const ends: ClusterEnd[] = [];
     for (const { name, loose, tasks: touched } of this.#parts.values()) {
       const retention = retentionOf(name);
       for (const event of loose) this.#events.appendRow(output.taskEvents, event, null, name, retention.events);
-      for (const task of touched) {
-        const handle = this.#events.handleOf(task);
-        const found = tasks.read(handle);
-        tasks.noteReached(handle, isFinal(found), found.endSource === 'derived');
-        appendTask(output.tasks, taskRow(name, found, tasks.firstSeenAt(handle), version, retention));
-        this.#events.appendRows(output.taskEvents, task, found, name, retention.events);
-      }
+      for (const task of touched) this.#writeTask(name, task, version, retention);
       ends.push({ cluster: name, taskEvents: output.taskEvents.count, tasks: output.tasks.count });
     }
     return {
@@ -255,6 +254,15 @@ export class Batch {
       poison: this.#poison,
       gaps: this.#gaps,
     };
+  }
+
+  #writeTask(cluster: string, task: number, version: number, retention: RetentionPolicy): void {
+    const { output, tasks } = this.#memory;
+    const handle = this.#events.handleOf(task);
+    const found = tasks.read(handle);
+    tasks.noteReached(handle, isFinal(found), found.endSource === 'derived');
+    appendTask(output.tasks, taskRow(cluster, found, tasks.firstSeenAt(handle), version, retention));
+    this.#events.appendRows(output.taskEvents, task, found, cluster, retention.events);
   }
 
   /**

@@ -1,5 +1,13 @@
 import { failureOf, resultState, waitOfEvent, type Task, type TaskEvent, type TaskFact } from '@meadow/celery';
-import { FINAL_STATES, type RetentionPolicy, type TaskEventReader, type TaskListRow } from '@meadow/contract';
+import {
+  FINAL_STATES,
+  TEXT_COLUMN,
+  type RetentionPolicy,
+  type TailColumn,
+  type TaskEventReader,
+  type TaskListRow,
+  type TextColumn,
+} from '@meadow/contract';
 import type { RowBinary, TaskWriteRow } from '@meadow/store';
 
 const DAY_SECONDS = 86_400;
@@ -50,12 +58,12 @@ export function factAt(event: TaskEventReader, uuid: string): TaskFact {
   const { type } = event;
   if (CELERYS_OWN.has(type)) return lifeFactAt(event, type, uuid);
   if (type.startsWith('meadow-')) {
-    const ours = { extra: textAt(event, 'extra'), end_reason: textAt(event, 'end_reason') };
+    const ours = { extra: textAt(event, TEXT_COLUMN.extra), end_reason: textAt(event, TEXT_COLUMN.end_reason) };
     return { ...lifeFactAt(event, type, uuid), ...ours } as TaskFact;
   }
   const { timestamp, clock, pid, worker: hostname } = event;
   return {
-    ...parsedExtra(event.text('extra')),
+    ...parsedExtra(event.text(TEXT_COLUMN.extra)),
     type: type as TaskEvent['type'],
     timestamp,
     clock,
@@ -82,23 +90,23 @@ function lifeFactAt(event: TaskEventReader, type: string, uuid: string): TaskEve
     expired: event.expired,
     requeue: event.requeue,
     name: event.name || null,
-    args: textAt(event, 'args'),
-    kwargs: textAt(event, 'kwargs'),
-    eta: textAt(event, 'eta'),
-    expires: textAt(event, 'expires'),
-    root_id: event.isSame('root_id', 'task_id') ? uuid : textAt(event, 'root_id'),
-    parent_id: textAt(event, 'parent_id'),
+    args: textAt(event, TEXT_COLUMN.args),
+    kwargs: textAt(event, TEXT_COLUMN.kwargs),
+    eta: textAt(event, TEXT_COLUMN.eta),
+    expires: textAt(event, TEXT_COLUMN.expires),
+    root_id: event.isSame(TEXT_COLUMN.root_id, TEXT_COLUMN.task_id) ? uuid : textAt(event, TEXT_COLUMN.root_id),
+    parent_id: textAt(event, TEXT_COLUMN.parent_id),
     queue: event.queue || null,
     exchange: event.exchange || null,
     routing_key: event.routingKey || null,
-    result: textAt(event, 'result'),
-    exception: textAt(event, 'exception'),
-    traceback: textAt(event, 'traceback'),
-    signum: textAt(event, 'signum'),
+    result: textAt(event, TEXT_COLUMN.result),
+    exception: textAt(event, TEXT_COLUMN.exception),
+    traceback: textAt(event, TEXT_COLUMN.traceback),
+    signum: textAt(event, TEXT_COLUMN.signum),
   };
 }
 
-function textAt(event: TaskEventReader, column: Parameters<TaskEventReader['text']>[0]): string | null {
+function textAt(event: TaskEventReader, column: TextColumn): string | null {
   return event.has(column) ? event.text(column) : null;
 }
 
@@ -134,15 +142,15 @@ export function appendEvent(
   rows.row();
   rows.copy(data, event.headBegin, event.headEnd);
   rows.text(cluster);
-  if (event.has('name') || task === null) copyText(rows, event, 'name');
+  if (event.has(TEXT_COLUMN.name) || task === null) copyText(rows, event, TEXT_COLUMN.name);
   else rows.text(task.name ?? '');
-  if (event.has('queue') || task === null) copyText(rows, event, 'queue');
+  if (event.has(TEXT_COLUMN.queue) || task === null) copyText(rows, event, TEXT_COLUMN.queue);
   else rows.text(task.queue ?? '');
-  if (event.has('root_id') || task === null) copyText(rows, event, 'root_id');
+  if (event.has(TEXT_COLUMN.root_id) || task === null) copyText(rows, event, TEXT_COLUMN.root_id);
   else rows.text(task.rootId ?? '');
-  copyText(rows, event, 'parent_id');
+  copyText(rows, event, TEXT_COLUMN.parent_id);
   rows.text(state);
-  rows.text(mayFail && event.has('exception') ? exceptionTypeOf(event) : '');
+  rows.text(mayFail && event.has(TEXT_COLUMN.exception) ? exceptionTypeOf(event) : '');
   rows.nullableFloat64(isStartedOrLater ? waitOf(event, task) : null);
   rows.uint32(keepEventsDays === 14 ? 0 : Math.floor(event.collectedAt) + keepEventsDays * DAY_SECONDS);
 }
@@ -153,10 +161,13 @@ function waitOf(event: TaskEventReader, task: Task | null): number | null {
 }
 
 function exceptionTypeOf(event: TaskEventReader): string {
-  return failureOf({ exception: event.text('exception'), traceback: textAt(event, 'traceback') }).exceptionType ?? '';
+  return (
+    failureOf({ exception: event.text(TEXT_COLUMN.exception), traceback: textAt(event, TEXT_COLUMN.traceback) })
+      .exceptionType ?? ''
+  );
 }
 
-function copyText(rows: RowBinary, event: TaskEventReader, column: 'name' | 'queue' | 'root_id' | 'parent_id'): void {
+function copyText(rows: RowBinary, event: TaskEventReader, column: TailColumn): void {
   rows.copy(event.data, event.encodedBegin(column), event.encodedEnd(column));
 }
 

@@ -1,4 +1,4 @@
-import { poisonLine, TaskEventReader, type BatchKind } from '@meadow/contract';
+import { poisonLine, TaskEventReader, TEXT_COLUMN, type BatchKind } from '@meadow/contract';
 import { shortened } from './row.ts';
 
 export const TOO_LARGE = 'BATCH_TOO_LARGE';
@@ -21,7 +21,7 @@ function taskBody(data: Buffer): string {
   row.begin(data);
   row.next();
   const told: Record<string, string> = { type: row.type, worker: row.worker, task_id: row.taskId };
-  for (const text of TEXTS) told[text] = row.text(text);
+  for (const text of TEXTS) told[text] = row.text(TEXT_COLUMN[text]);
   const kept = Object.entries(told).filter(([, value]) => value !== '');
   return JSON.stringify(Object.fromEntries(kept.map(([key, value]) => [key, value.slice(0, KEPT).toWellFormed()])));
 }

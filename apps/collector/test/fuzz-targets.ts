@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { slabOf } from '@meadow/broker';
-import { maskingPolicy, partitionOf, PARTITIONS, TaskEventReader, TaskEventWriter } from '@meadow/contract';
+import {
+  maskingPolicy,
+  partitionOf,
+  PARTITIONS,
+  TaskEventReader,
+  TaskEventWriter,
+  TEXT_COLUMN,
+} from '@meadow/contract';
 import { Intake } from '../src/intake.ts';
 import { Loss } from '../src/loss.ts';
 import { createMask } from '../src/mask.ts';
@@ -76,9 +83,9 @@ function check({ rows, workers, poison, rejected, events }: Result): void {
   for (const { partition, data } of rows) {
     reader.begin(data);
     assert.ok(reader.next(), 'a row');
-    for (const column of TEXTS) utf8.decode(Buffer.from(reader.text(column)));
+    for (const column of TEXTS) utf8.decode(Buffer.from(reader.text(TEXT_COLUMN[column])));
     utf8.decode(data.subarray(reader.headBegin + 32).filter((byte) => byte < 0x80));
-    const extra = reader.text('extra');
+    const extra = reader.text(TEXT_COLUMN.extra);
     if (extra !== '') assert.equal(typeof JSON.parse(extra), 'object', 'extra is JSON');
     assert.ok(partition >= 0 && partition < PARTITIONS);
     // a lone surrogate in an id is replaced after the partition is known; then nothing is promised

@@ -1,5 +1,5 @@
 import { openBus, type Bus } from '@meadow/bus';
-import { EVENTS_STREAM, EVENTS_SUBJECTS, TaskEventReader, type PoisonRecord } from '@meadow/contract';
+import { EVENTS_STREAM, EVENTS_SUBJECTS, TaskEventReader, TEXT_COLUMN, type PoisonRecord } from '@meadow/contract';
 import { startNats } from '@meadow/testkit';
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -176,7 +176,7 @@ test('a message stays below what NATS takes, whatever the rows, and memory that 
     const before = read.length;
     reader.begin(data);
     while (reader.next()) {
-      const args = reader.text('args');
+      const args = reader.text(TEXT_COLUMN.args);
       read.push([Number.parseInt(args, 10), args.length]);
     }
     expect(read.length - before).toBe(count);

@@ -57,7 +57,8 @@ export type {
   TaskRow,
   WorkerRow,
 } from './task.ts';
-export { TaskEventFormatError, TaskEventReader } from './task-event-reader.ts';
+export { TaskEventFormatError, TaskEventReader, TEXT_COLUMN } from './task-event-reader.ts';
+export type { TailColumn, TextColumn } from './task-event-reader.ts';
 export { HEAD_COLUMNS, TAIL_COLUMNS } from './task-event-row.ts';
 export { encodeTaskEvents, TaskEventWriter } from './task-event-writer.ts';
 export type { TaskEventFields, TaskEventWriterOptions } from './task-event-writer.ts';

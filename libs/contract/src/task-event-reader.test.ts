@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { TaskEventFormatError, TaskEventReader } from './task-event-reader.ts';
+import { TaskEventFormatError, TaskEventReader, TEXT_COLUMN } from './task-event-reader.ts';
 import { HEAD_COLUMNS } from './task-event-row.ts';
 import { encodeTaskEvents, type TaskEventFields } from './task-event-writer.ts';
 
@@ -13,7 +13,7 @@ function eventAt(reader: TaskEventReader): TaskEventFields {
   const told = {
     ...{ name, queue, exchange, routing_key: reader.routingKey, pid, clock, retries, runtime },
     ...{ terminated: reader.terminated, expired: reader.expired, requeue: reader.requeue },
-    ...Object.fromEntries([...TEXTS, ...MORE_TEXTS].map((key) => [key, reader.text(key)])),
+    ...Object.fromEntries([...TEXTS, ...MORE_TEXTS].map((key) => [key, reader.text(TEXT_COLUMN[key])])),
   };
   const present = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== null && value !== ''));
   return { event_id: reader.eventId, type, timestamp, collected_at: reader.collectedAt, worker, ...present };
@@ -84,7 +84,7 @@ test('the head is the bytes that are stored, up to where the tail begins', () =>
   expect(reader.next()).toBe(true);
   expect([reader.headBegin, reader.headEnd]).toEqual([8, 8 + data.readUInt32LE(4)]);
   expect(data.subarray(reader.headEnd)).toEqual(Buffer.from('\x01n\0\0\0'));
-  expect([reader.has('task_id'), reader.has('name')]).toEqual([false, true]);
+  expect([reader.has(TEXT_COLUMN.task_id), reader.has(TEXT_COLUMN.name)]).toEqual([false, true]);
   expect(reader.next()).toBe(false);
 });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { encodeTaskEvents, TaskEventFormatError, TaskEventReader } from '../src/index.ts';
+import { encodeTaskEvents, TaskEventFormatError, TaskEventReader, TEXT_COLUMN } from '../src/index.ts';
 
 // What must hold for whatever bytes a batch may be; `npm run fuzz` tries them.
 
@@ -37,8 +37,8 @@ function batchIsRead(input: Uint8Array): void {
         clock,
         runtime,
         expired,
-        reader.text('args'),
-        reader.text('parent_id'),
+        reader.text(TEXT_COLUMN.args),
+        reader.text(TEXT_COLUMN.parent_id),
       ]);
     } catch (error) {
       if (!(error instanceof TaskEventFormatError)) throw error;
