@@ -17,6 +17,7 @@ const mayImport = {
   testkit: ['contract'],
   collector: ['celery', 'contract', 'broker', 'bus', 'runtime'],
   aggregator: ['celery', 'contract', 'bus', 'store', 'runtime'],
+  control: ['celery', 'contract', 'broker', 'bus', 'runtime'],
   gateway: ['contract', 'api', 'bus', 'store', 'runtime'],
   dashboard: ['contract', 'api'],
   'embedded-clickhouse': ['runtime'],

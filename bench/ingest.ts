@@ -11,8 +11,8 @@ import { BEATING_WORKERS, SHAPES, type Sent, type Shape } from './traffic.ts';
 const UNDER_WAY = 250_000;
 /** The same for events of megabytes. */
 const LARGE_UNDER_WAY = 40;
-/** Nothing new for so long is the end of it. */
-const QUIET_MS = 15_000;
+/** Nothing new for so long is the end of it: whatever hangs that long is lost to whoever waits for it. */
+const QUIET_MS = 60_000;
 
 /** How many of each there are unless told; heartbeats go by time. */
 const EVENTS: Readonly<Record<Shape, number>> = {

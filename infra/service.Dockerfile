@@ -25,7 +25,7 @@ FROM ${NODE_IMAGE} AS packages
 ARG APP
 WORKDIR /meadow
 COPY --from=build /meadow ./
-RUN test -n "$APP" || { echo 'say which: --build-arg APP=collector|aggregator|gateway|embedded-clickhouse' >&2; exit 1; } \
+RUN test -n "$APP" || { echo 'say which: --build-arg APP=collector|aggregator|control|gateway|embedded-clickhouse' >&2; exit 1; } \
   && npm ci --workspace=@meadow/$APP --omit=dev --ignore-scripts --no-audit --no-fund \
   && find apps libs -name '*.test.ts' -delete \
   && rm -rf apps/*/test libs/*/test

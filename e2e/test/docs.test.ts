@@ -20,7 +20,8 @@ function found(texts: readonly string[], pattern: RegExp): string[] {
 }
 
 test('docs/errors.md names every error code, and no other', () => {
-  const prefixes = 'CELERY|BROKER|BUS|STORE|CONFIG|CLUSTER|COLLECTOR|BATCH|TASK|CURSOR|LIVE|INPUT|GATEWAY_STOPPING';
+  const prefixes =
+    'CELERY|BROKER|BUS|STORE|CONFIG|CLUSTER|COLLECTOR|BATCH|TASK|CONTROL|CURSOR|LIVE|INPUT|GATEWAY_STOPPING';
   const inCode = found(sources(), new RegExp(`'((?:${prefixes})(?:_[A-Z]+)*)'`, 'g'));
   // names of Celery's settings and of tRPC's own codes are no codes of ours
   const foreign = ['CELERY_BROKER_URL', 'BROKER_URL'];
@@ -33,7 +34,7 @@ test('docs/errors.md names every error code, and no other', () => {
 
 test('docs/telemetry.md names every metric, and no other', () => {
   const texts = sources();
-  const named = found(texts, /'(meadow_(?:collector|aggregator|gateway|standalone|hop|buffer)_[a-z_]+)'/g);
+  const named = found(texts, /'(meadow_(?:collector|aggregator|control|gateway|standalone|hop|buffer)_[a-z_]+)'/g);
   const counters = found(texts, /counter\('([a-z_]+)'/g).map((name) => `meadow_collector_${name}`);
   const inDocs = found([readFileSync(`${root}/docs/telemetry.md`, 'utf8')], /`(meadow_[a-z_]+)`/g);
   expect(inDocs).toEqual([...named, ...counters].sort());

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { eventRowsOf, taskRowsOf } from '../test/rows-of.ts';
 import { Batch, Output, type Memory, type Past } from './batch.ts';
 import { RecentIds } from './recent-ids.ts';
+import { RecentRecords } from './recent-records.ts';
 import { TaskMemory } from './task-memory.ts';
 import { WorkerMemory } from './worker-memory.ts';
 
@@ -11,6 +12,7 @@ const memory = (): Memory => ({
   tasks: new TaskMemory(),
   workers: new WorkerMemory(),
   recent: new RecentIds(1024),
+  audit: new RecentRecords(),
   output: new Output(),
 });
 const written = (batch: Batch) => {
@@ -180,6 +182,48 @@ test('a damaged row is kept aside with its bytes and does not stop the others', 
   const [record] = poison.map((line) => JSON.parse(line) as PoisonRecord);
   expect(record).toMatchObject({ cluster: 'c', reason: 'BATCH_ROW_INVALID', size: damaged.length - 4 });
   expect(Buffer.from(record?.body ?? '', 'base64')).toEqual(damaged.subarray(4));
+});
+
+const lines = (kind: 'audit' | 'queue' | 'unknown', ...records: object[]) => ({
+  ...{ seq: ++seq, kind, cluster: 'c', partition: 0, count: records.length, publishedAt: 0, pending: 0 },
+  data: Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join('')),
+});
+
+test('an audit record that was heard before is dropped, and events keep their places', async () => {
+  const shared = memory();
+  const [one, two] = [{ id: 'one', actor: 'ann' }, { id: 'two' }];
+  const first = new Batch(1, shared);
+  first.add(lines('audit', one));
+  const second = new Batch(2, shared);
+  const again = new Batch(2, memory(), (place) => second.dropped.includes(place));
+  shared.recent.add(started.event_id);
+  for (const batch of [second, again]) {
+    batch.add(lines('audit', one, two, two));
+    batch.add(message(sent, started));
+    await batch.resolve(nothingStored);
+    const { audit, taskEvents } = written(batch);
+    expect(audit).toEqual([`${JSON.stringify(two)}\n`]);
+    expect(taskEvents.map((row) => row['type'])).toEqual(['task-sent']);
+  }
+  expect(second.dropped).toEqual([-1, -3, 1]);
+  expect(written(first).audit).toEqual([`${JSON.stringify(one)}\n`]);
+});
+
+test('samples of queues pass on as they are; a record without an id and a kind that is not known are kept aside', () => {
+  const batch = new Batch(1, memory());
+  const sample = { cluster: 'c', queue: 'q', at: 1, ready: 3, of_next_release: true };
+  batch.add(lines('queue', sample));
+  batch.add(lines('audit', { actor: 'ann' }));
+  batch.add(lines('unknown', { a: 1 }, { b: 2 }));
+  batch.add({ ...lines('unknown'), data: Buffer.from([0xff, 0x00]) });
+  const { audit, poison, queueSamples } = written(batch);
+  expect([audit, queueSamples]).toEqual([[], [`${JSON.stringify(sample)}\n`]]);
+  const told = poison.map((line) => JSON.parse(line) as PoisonRecord);
+  expect(told.map(({ reason, body, size }) => [reason, body, size])).toEqual([
+    ['BATCH_LINE_INVALID', '{"actor":"ann"}', 15],
+    ['BATCH_KIND_UNKNOWN', '{"a":1}\n{"b":2}\n', 16],
+    ['BATCH_KIND_UNKNOWN', '/wA=', 2],
+  ]);
 });
 
 test('what an event says of itself stands; what it does not say is joined on', async () => {

@@ -1,9 +1,12 @@
 import { poisonLine, TaskEventFormatError, TaskEventReader, TEXT_COLUMN, type PipelineEvent } from '@meadow/contract';
-import type { RetentionPolicy, TaskListRow } from '@meadow/contract';
+import type { BatchKind, RetentionPolicy, TaskListRow } from '@meadow/contract';
 import type { StoredBatch } from '@meadow/bus';
 import { appendTask, RowBinary, type Rows, type StoredTaskEvent, type StoredTaskKey } from '@meadow/store';
+import { isUtf8 } from 'node:buffer';
+import { z } from 'zod';
 import { EventList, MessageMemory, NONE } from './event-list.ts';
 import type { RecentIds } from './recent-ids.ts';
+import type { RecentRecords } from './recent-records.ts';
 import { isFinal, listRow, taskRow } from './rows.ts';
 import type { TaskMemory } from './task-memory.ts';
 import type { WorkerMemory } from './worker-memory.ts';
@@ -20,6 +23,7 @@ export interface Memory {
   readonly tasks: TaskMemory;
   readonly workers: WorkerMemory;
   readonly recent: RecentIds;
+  readonly audit: RecentRecords;
   readonly output: Output;
 }
 
@@ -46,6 +50,8 @@ export interface Writes {
   readonly workerSamples: readonly string[];
   readonly poison: readonly string[];
   readonly gaps: readonly string[];
+  readonly audit: readonly string[];
+  readonly queueSamples: readonly string[];
 }
 
 /** What a batch has of one cluster. Tasks and events are told by their places in the list of events. */
@@ -68,12 +74,19 @@ class ClusterPart {
 }
 
 const ROW_BINARY = 'application/octet-stream';
+const NDJSON = 'application/x-ndjson';
+
+/** All that is asked of an audit record here: one of another release passes on as it is. */
+const recordKey = z.looseObject({ id: z.string().min(1).max(100) });
 
 /** A batch is written when it holds this much. Three times as much is in memory: one is gathered, one written, of one the tasks linger. */
 const BATCH_EVENTS = 100_000;
 const BATCH_BYTES = 40_000_000;
 
-/** Whether an event was dropped as a repeat when the batch was first made: by its place among the batch's events. */
+/**
+ * Whether an event was dropped as a repeat when the batch was first made: by its place among the batch's events, from 0 on.
+ * Audit records have places of their own, from -1 down, so that a release which knows none finds its events where they were.
+ */
 export type WasDropped = (place: number) => boolean;
 
 /**
@@ -97,8 +110,11 @@ export class Batch {
   readonly #workerSamples: string[] = [];
   readonly #poison: string[] = [];
   readonly #gaps: string[] = [];
+  readonly #audit: string[] = [];
+  readonly #queueSamples: string[] = [];
   #heard = 0;
-  /** Which of the batch's events were heard before, counted from 0. By place and not by id: one id may come twice in a batch. */
+  #audited = 0;
+  /** What of the batch was heard before, as `WasDropped` tells it. By place and not by id: one id may come twice in a batch. */
   readonly dropped: number[] = [];
   /** Newest collector time in the batch, Unix seconds: what the lag is measured against. */
   newestCollectedAt = 0;
@@ -127,11 +143,10 @@ export class Batch {
   /** Takes a message in. Messages come in the order of the stream. */
   add(message: StoredBatch): void {
     this.#empty = false;
-    if (message.kind === 'task') this.#addRows(message);
-    else {
-      this.#lineBytes += message.data.length;
-      for (const line of linesOf(message.data)) this.#addLine(message, line);
-    }
+    if (message.kind === 'task') return this.#addRows(message);
+    this.#lineBytes += message.data.length;
+    if (message.kind === 'unknown') return this.#buryWhole(message);
+    for (const line of linesOf(message.data)) this.#addLine(message.kind, message.cluster, line);
   }
 
   #addRows({ cluster, data }: StoredBatch): void {
@@ -160,20 +175,48 @@ export class Batch {
     }
   }
 
-  #addLine(message: StoredBatch, line: string): void {
-    if (message.kind === 'poison') return void this.#poison.push(`${line}\n`);
-    if (message.kind === 'gap') return void this.#gaps.push(`${line}\n`);
+  #addLine(kind: Exclude<BatchKind, 'task'>, cluster: string, line: string): void {
+    switch (kind) {
+      case 'poison':
+        return void this.#poison.push(`${line}\n`);
+      case 'gap':
+        return void this.#gaps.push(`${line}\n`);
+      case 'queue':
+        return void this.#queueSamples.push(`${line}\n`);
+      case 'audit':
+        return this.#addAudit(cluster, line);
+      case 'worker':
+        return this.#addWorkerEvent(cluster, line);
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  #addWorkerEvent(cluster: string, line: string): void {
     let event: PipelineEvent;
     try {
       event = JSON.parse(line) as PipelineEvent;
     } catch (error) {
-      this.#bury(message.cluster, error, 'application/x-ndjson', line.length, line.slice(0, 65_536));
-      return;
+      return this.#buryLine(cluster, error, line);
     }
     if (this.#isRepeat(Buffer.from(event.event_id), 0)) return;
     if (event.collected_at > this.newestCollectedAt) this.newestCollectedAt = event.collected_at;
     this.#workerSamples.push(`${line}\n`);
-    this.#memory.workers.apply(message.cluster, event);
+    this.#memory.workers.apply(cluster, event);
+  }
+
+  #addAudit(cluster: string, line: string): void {
+    let id: string;
+    try {
+      ({ id } = recordKey.parse(JSON.parse(line)));
+    } catch (error) {
+      return this.#buryLine(cluster, error, line);
+    }
+    const place = -++this.#audited;
+    const isNew = this.#memory.audit.add(id);
+    const repeat = this.#wasDropped === null ? !isNew : this.#wasDropped(place);
+    if (repeat) this.dropped.push(place);
+    else this.#audit.push(`${line}\n`);
   }
 
   #isRepeat(data: Uint8Array, at: number): boolean {
@@ -253,6 +296,8 @@ export class Batch {
       workerSamples: this.#workerSamples,
       poison: this.#poison,
       gaps: this.#gaps,
+      audit: this.#audit,
+      queueSamples: this.#queueSamples,
     };
   }
 
@@ -311,6 +356,20 @@ export class Batch {
       this.#parts.set(cluster, part);
     }
     return part;
+  }
+
+  #buryLine(cluster: string, error: unknown, line: string): void {
+    this.#bury(cluster, error, NDJSON, line.length, line.slice(0, 65_536));
+  }
+
+  /** A message of another release: what it holds is not lost, if not understood. */
+  #buryWhole({ cluster, data }: StoredBatch): void {
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const isText = isUtf8(bytes);
+    const detail = 'a message of a kind that this release does not know: update the aggregator';
+    const told = { cluster, reason: 'BATCH_KIND_UNKNOWN', detail, content_type: isText ? NDJSON : ROW_BINARY };
+    const body = isText ? bytes.toString('utf8', 0, 65_536) : bytes.toString('base64', 0, 48 * 1024);
+    this.#poison.push(poisonLine({ ...told, size: bytes.length, body }));
   }
 
   #bury(cluster: string, error: unknown, contentType: string, size: number, body: string): void {

@@ -2,8 +2,10 @@ import { poisonLine, type RetentionPolicy } from '@meadow/contract';
 import { BusError } from '@meadow/bus';
 import { retry } from '@meadow/runtime';
 import {
+  insertAudit,
   insertGaps,
   insertPoison,
+  insertQueueSamples,
   insertTaskEvents,
   insertTasks,
   insertWorkers,
@@ -41,7 +43,7 @@ export async function insertBatch(
 ): Promise<number> {
   const { store, signal } = options;
   const token = tokenOf(intent);
-  const { taskEvents, tasks, workerSamples, poison, gaps } = writes;
+  const { taskEvents, tasks, workerSamples, poison, gaps, audit, queueSamples } = writes;
   const insert = (rows: ClusterRows, into: Insert): Promise<void> =>
     insertRows(rows, { from: 0, to: rows.count }, token, into, options);
   await Promise.all([
@@ -50,6 +52,8 @@ export async function insertBatch(
     insert(asRows(workerSamples), (lines, part) => insertWorkerSamples(store, { lines, token: part, signal })),
     insert(asRows(poison), (lines, part) => insertPoison(store, { lines, token: part, signal })),
     insert(asRows(gaps), (lines, part) => insertGaps(store, { lines, token: part, signal })),
+    insert(asRows(audit), (lines, part) => insertAudit(store, { lines, token: part, signal })),
+    insert(asRows(queueSamples), (lines, part) => insertQueueSamples(store, { lines, token: part, signal })),
   ]);
   const workerLines = workers.map((row) => `${JSON.stringify(row)}\n`);
   await insert(asRows(workerLines), (lines, part) => insertWorkers(store, { lines, token: part, signal }));

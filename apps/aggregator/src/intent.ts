@@ -8,7 +8,7 @@ export interface Intent {
   readonly to: number;
   /** By partition: up to where it was in the store before this batch. */
   readonly done: Readonly<Record<string, number>>;
-  /** Which of its events were dropped as repeats, counted from 0. */
+  /** What of it was dropped as a repeat: see `WasDropped`. */
   readonly dropped: readonly number[];
 }
 

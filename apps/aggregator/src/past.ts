@@ -3,6 +3,7 @@ import { retry } from '@meadow/runtime';
 import {
   MAX_IDS,
   openTaskIds,
+  recentAuditIds,
   recentEventIds,
   StoreError,
   taskEventsByIds,
@@ -12,6 +13,7 @@ import {
 } from '@meadow/store';
 import { Output, type Memory, type Past } from './batch.ts';
 import { RecentIds } from './recent-ids.ts';
+import { RECENT_RECORDS, RecentRecords } from './recent-records.ts';
 import { TaskMemory } from './task-memory.ts';
 import { WorkerMemory } from './worker-memory.ts';
 
@@ -22,11 +24,12 @@ const RELOAD_SECONDS = 600;
 const RELOAD_IDS = RECENT_IDS;
 /** No event of a task was collected earlier than this before the first that was heard of it. */
 const COLLECTORS_DIFFER_SECONDS = 86_400;
+const RELOAD_AUDIT_SECONDS = 86_400;
 const OPEN_TASKS_SECONDS = 7 * 86_400;
 /** Of each kind. */
 const OPEN_TASKS = 500_000;
 
-/** The partition whose owner also writes workers, gaps and poison. */
+/** The partition whose owner also writes whatever is not of a task. */
 const ASIDE_PARTITION = 0;
 
 export interface PastOptions {
@@ -58,12 +61,16 @@ export function openPast(options: PastOptions): Past {
  */
 export async function recall(partitions: ReadonlySet<number>, options: PastOptions): Promise<Memory> {
   const { store, signal } = options;
-  const [recent, open, workers] = await Promise.all([
+  const [recent, open, workers, audit] = await Promise.all([
     persist(options, () => recentEventIds(store, { sinceSeconds: RELOAD_SECONDS, limit: RELOAD_IDS, signal })),
     persist(options, () => openTaskIds(store, { sinceSeconds: OPEN_TASKS_SECONDS, limit: OPEN_TASKS, signal })),
     recallWorkers(partitions, options),
+    recallRecords(partitions, options),
   ]);
-  const memory: Memory = { tasks: new TaskMemory(), workers, recent: new RecentIds(RECENT_IDS), output: new Output() };
+  const memory: Memory = {
+    ...{ tasks: new TaskMemory(), workers, output: new Output() },
+    ...{ recent: new RecentIds(RECENT_IDS), audit },
+  };
   // oldest first, so that the youngest are the last to be forgotten
   for (let index = recent.length - 1; index >= 0; index--) memory.recent.add(recent[index] ?? '');
   for (const { cluster, task_id } of open) {
@@ -80,6 +87,15 @@ export async function recallWorkers(partitions: ReadonlySet<number>, options: Pa
   const rows = await persist(options, () => workerList(store, { now: Date.now() / 1000 }, { signal }));
   for (const row of rows) memory.remember(row);
   return memory;
+}
+
+async function recallRecords(partitions: ReadonlySet<number>, options: PastOptions): Promise<RecentRecords> {
+  const records = new RecentRecords();
+  if (!partitions.has(ASIDE_PARTITION)) return records;
+  const { store, signal } = options;
+  const asked = { sinceSeconds: RELOAD_AUDIT_SECONDS, limit: RECENT_RECORDS, signal };
+  for (const id of await persist(options, () => recentAuditIds(store, asked))) records.add(id);
+  return records;
 }
 
 function persist<T>({ signal, onRetry }: PastOptions, work: () => Promise<T>): Promise<T> {

@@ -4,6 +4,7 @@ import { insertBatch, type InsertOptions } from './inserts.ts';
 import { versionOf, type Intent } from './intent.ts';
 import { openPast, recallWorkers } from './past.ts';
 import { RecentIds } from './recent-ids.ts';
+import { RecentRecords } from './recent-records.ts';
 import { TaskMemory } from './task-memory.ts';
 
 /** Reading what is in the stream already takes no longer. */
@@ -23,7 +24,10 @@ export async function replay(bus: Bus, intent: Intent, options: InsertOptions): 
   const last = Math.min(to, lastSeq);
   if (last < Math.max(from, firstSeq)) return;
   const workers = await recallWorkers(new Set(done.keys()), options);
-  const memory: Memory = { tasks: new TaskMemory(), workers, recent: new RecentIds(2), output: new Output() };
+  const memory: Memory = {
+    ...{ tasks: new TaskMemory(), workers, output: new Output() },
+    ...{ recent: new RecentIds(2), audit: new RecentRecords() },
+  };
   const batch = new Batch(1, memory, (place) => dropped.has(place));
   const deadline = AbortSignal.timeout(READ_DEADLINE_MS);
   for await (const message of bus.events.read(from, AbortSignal.any([signal, deadline]))) {

@@ -1,11 +1,31 @@
-import { BUCKETS } from '@meadow/contract';
+import { BUCKETS, type AuditRecord, type QueueSample } from '@meadow/contract';
 import { waitFor } from '@meadow/testkit';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Intent } from '../src/intent.ts';
 import { exactly, life, lives, openRig, type Rig } from './rig.ts';
 
 let rig: Rig;
+
+const audit = (cluster: string): AuditRecord => ({
+  ...{
+    id: randomUUID(),
+    at: Date.now() / 1000,
+    cluster,
+    actor: 'ann',
+    signed_in: 'basic',
+    address: '',
+    user_agent: '',
+  },
+  ...{ action: 'queue.purge', target_kind: 'queue', targets: ['q'], arguments: '{}', outcome: 'done', detail: '' },
+  ...{ answers: '', duration_seconds: 0.1, request_id: 'r', replica: 'control-1' },
+});
+
+const sample = (cluster: string, at: number): QueueSample => ({
+  ...{ cluster, queue: 'q', at, kind: 'list', source: 'redis', ready: 3, unacked: 1, consumers: null, bytes: null },
+  ...{ oldest_age_seconds: 2.5, published_per_second: null, delivered_per_second: null, by_priority: { '0': 3 } },
+});
 
 beforeAll(async () => {
   rig = await openRig();
@@ -186,6 +206,8 @@ test('a batch that was written whole before the kill is written again in other w
   await rig.publishLines('worker', cluster, [beat]);
   await rig.publishLines('poison', cluster, [poison]);
   await rig.publishLines('gap', cluster, [gap]);
+  await rig.publishLines('audit', cluster, [audit(cluster)]);
+  await rig.publishLines('queue', cluster, [sample(cluster, at)]);
   await rig.publish(cluster, lives(cluster, 0, tasks));
   await rig.expectExactly(cluster, tasks);
   await first.kill9();
@@ -204,8 +226,37 @@ test('a batch that was written whole before the kill is written again in other w
   await rig.expectExactly(cluster, tasks);
   const others = await rig.store.query({
     query: `SELECT (SELECT count() FROM worker_samples WHERE cluster = 'again'), (SELECT count() FROM poison WHERE cluster = 'again'),
-                   (SELECT count() FROM ingest_gaps WHERE cluster = 'again')`,
+                   (SELECT count() FROM ingest_gaps WHERE cluster = 'again'), (SELECT count() FROM audit WHERE cluster = 'again'),
+                   (SELECT count() FROM queue_samples WHERE cluster = 'again'), (SELECT count() FROM queues WHERE cluster = 'again')`,
     format: 'JSONCompactEachRow',
   });
-  expect((await others.json<string[]>()).flat().map(Number)).toEqual([1, 1, 1]);
+  expect((await others.json<string[]>()).flat().map(Number)).toEqual([1, 1, 1, 1, 1, 1]);
+}, 60_000);
+
+test('an audit record that is published again counts once, also across a restart; a kind of a later release is kept aside', async () => {
+  const cluster = 'audited';
+  const [first, second] = [audit(cluster), audit(cluster)];
+  const ids = async (): Promise<string[]> => {
+    const answer = await rig.store.query({
+      query: `SELECT id FROM audit WHERE cluster = 'audited' ORDER BY id`,
+      format: 'JSONEachRow',
+    });
+    return (await answer.json<{ id: string }>()).map(({ id }) => id);
+  };
+  const before = await rig.aggregator();
+  await rig.publishLines('audit', cluster, [first, first]);
+  await waitFor(async () => (await ids()).length > 0, { what: 'the record', deadlineMs: 10_000 });
+  await rig.publishLines('audit', cluster, [first]);
+  await before.stop();
+  await using _after = await rig.aggregator();
+  const later = Buffer.from('{"of":"a later release"}\n');
+  await rig.bus.events.publish(`meadow.events.later.${cluster}.0`, later, { id: 'later', count: 1, collector: 'test' });
+  await rig.publishLines('audit', cluster, [first, second]);
+  await waitFor(async () => (await ids()).includes(second.id), { what: 'the second record', deadlineMs: 10_000 });
+  expect(await ids()).toEqual([first.id, second.id].sort());
+  const aside = await rig.store.query({
+    query: `SELECT reason, body FROM poison WHERE cluster = 'audited'`,
+    format: 'JSONEachRow',
+  });
+  expect(await aside.json()).toEqual([{ reason: 'BATCH_KIND_UNKNOWN', body: later.toString() }]);
 }, 60_000);

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Batch, Output, type Memory } from '../src/batch.ts';
 import { RecentIds } from '../src/recent-ids.ts';
+import { RecentRecords } from '../src/recent-records.ts';
 import { TaskMemory } from '../src/task-memory.ts';
 import { WorkerMemory } from '../src/worker-memory.ts';
 
@@ -36,6 +37,7 @@ test('memory stays as it is, however many tasks were ever seen', { timeout: 300_
     tasks: new TaskMemory(),
     workers: new WorkerMemory(),
     recent: new RecentIds(1 << 20),
+    audit: new RecentRecords(),
     output: new Output(),
   };
   let seq = 0;

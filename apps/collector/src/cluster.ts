@@ -6,12 +6,11 @@ import {
   type EventGap,
   type EventSource,
 } from '@meadow/broker';
-import { withLease, type Bucket, type EventStream, type LeaseRecord, type Requests } from '@meadow/bus';
+import { withLease, type Bucket, type EventStream, type LeaseRecord, type Requests, type Share } from '@meadow/bus';
 import type { ClusterDefinition, ClusterStatus, HeardRecord } from '@meadow/contract';
 import { retry } from '@meadow/runtime';
 import { holdCluster } from './hold.ts';
 import type { Flows } from './flow.ts';
-import type { Share } from './share.ts';
 import { StatusReport } from './status.ts';
 import type { Telemetry } from './telemetry.ts';
 

@@ -1,11 +1,16 @@
 import { bytesOf, examineBroker, type Burst, type EventGap, type EventSource } from '@meadow/broker';
 import type { Bucket, EventStream, Requests } from '@meadow/bus';
-import { askDoctorSubject, type ClusterDefinition, type GapRecord, type HeardRecord } from '@meadow/contract';
+import {
+  createMask,
+  askDoctorSubject,
+  type ClusterDefinition,
+  type GapRecord,
+  type HeardRecord,
+} from '@meadow/contract';
 import { setImmediate } from 'node:timers/promises';
 import { Heard } from './heard.ts';
 import { HEARTBEAT_INTERVAL_MS } from './heartbeats.ts';
 import { Intake } from './intake.ts';
-import { createMask } from './mask.ts';
 import { ClusterFlow, type Flows } from './flow.ts';
 import { Loss, LOSS_TICK_MS } from './loss.ts';
 import { Publisher, ROUNDS_IN_FLIGHT } from './publisher.ts';

@@ -1,4 +1,12 @@
-import { joinMembers, openBus, reportService, type BusNotice, type LeaseRecord } from '@meadow/bus';
+import {
+  joinMembers,
+  openBus,
+  reportService,
+  Share,
+  watchClusters,
+  type BusNotice,
+  type LeaseRecord,
+} from '@meadow/bus';
 import {
   BUCKETS,
   clusterDefinition,
@@ -14,9 +22,8 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { watchCluster } from './cluster.ts';
 import { gatherSeeds, readDefinitions, type Definitions } from './definitions.ts';
-import { seed, watchAll } from './registry.ts';
+import { seed } from './seed.ts';
 import { Flows } from './flow.ts';
-import { Share } from './share.ts';
 import { createTelemetry } from './telemetry.ts';
 
 const config = z.object({
@@ -101,7 +108,7 @@ await runService('collector', config, async ({ config, log, version, metrics, si
     flows,
     ending: signal,
   };
-  await watchAll(
+  await watchClusters(
     buckets.clusters,
     {
       watch: (cluster, ends) => watchCluster(cluster, deps, ends),

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { slabOf } from '@meadow/broker';
 import { decodeEvents, decodeRedisEnvelope, extraOf, isTaskEvent, PlainEvents } from '@meadow/celery';
-import { maskingPolicy, partitionOf, TaskEventWriter } from '@meadow/contract';
+import { createMask, maskingPolicy, partitionOf, TaskEventWriter } from '@meadow/contract';
 import { expect, test } from 'vitest';
-import { createMask } from './mask.ts';
 import { PlainRows } from './plain-rows.ts';
 import type { Publisher } from './publisher.ts';
 import { taskEvent, type RowContext } from './row.ts';

@@ -1,7 +1,6 @@
 import { decodeStoredResult } from '@meadow/celery';
-import { maskingPolicy } from '@meadow/contract';
+import { createMask, maskingPolicy } from '@meadow/contract';
 import { expect, test } from 'vitest';
-import { createMask } from './mask.ts';
 import { resultEvent } from './results.ts';
 
 const mask = createMask(maskingPolicy.parse({}));

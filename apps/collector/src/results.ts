@@ -17,10 +17,10 @@ import {
   type ResultsAnswer,
   type ResultsStatus,
   type TaskEventFields,
+  type Mask,
 } from '@meadow/contract';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LONGEST_TEXT, shortened } from './row.ts';
-import type { Mask } from './mask.ts';
 import type { Publisher } from './publisher.ts';
 import type { Telemetry } from './telemetry.ts';
 

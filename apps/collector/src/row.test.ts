@@ -1,7 +1,6 @@
 import type { TaskEvent, WorkerEvent } from '@meadow/celery';
-import { encodeTaskEvents, maskingPolicy } from '@meadow/contract';
+import { createMask, encodeTaskEvents, maskingPolicy } from '@meadow/contract';
 import { expect, test } from 'vitest';
-import { createMask } from './mask.ts';
 import { customEvent, LONGEST_TEXT, shortened, taskEvent, workerLine } from './row.ts';
 
 const context = { cluster: 'prod', mask: createMask(maskingPolicy.parse({})) };

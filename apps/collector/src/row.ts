@@ -1,6 +1,5 @@
-import { eventId, type PipelineEvent, type TaskEventFields } from '@meadow/contract';
+import { eventId, type PipelineEvent, type TaskEventFields, type Mask } from '@meadow/contract';
 import type { CeleryEvent, CustomEvent, TaskEvent, WorkerEvent } from '@meadow/celery';
-import type { Mask } from './mask.ts';
 
 /** What is the same for every row of one cluster. */
 export interface RowContext {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
 import { slabOf } from '@meadow/broker';
 import {
+  createMask,
   maskingPolicy,
   partitionOf,
   PARTITIONS,
@@ -11,7 +12,6 @@ import {
 } from '@meadow/contract';
 import { Intake } from '../src/intake.ts';
 import { Loss } from '../src/loss.ts';
-import { createMask } from '../src/mask.ts';
 import type { Publisher } from '../src/publisher.ts';
 
 // What must hold for whatever a broker delivers; `npm run fuzz` tries them.

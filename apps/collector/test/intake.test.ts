@@ -1,11 +1,10 @@
 import { slabOf, type RedisDelivery } from '@meadow/broker';
 import { openBus } from '@meadow/bus';
-import { maskingPolicy, type PoisonRecord } from '@meadow/contract';
+import { createMask, maskingPolicy, type PoisonRecord } from '@meadow/contract';
 import { startNats } from '@meadow/testkit';
 import { expect, test } from 'vitest';
 import { Intake } from '../src/intake.ts';
 import { Loss } from '../src/loss.ts';
-import { createMask } from '../src/mask.ts';
 import { Publisher } from '../src/publisher.ts';
 
 function delivery(payload: string): RedisDelivery {

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import type { Registry } from 'prom-client';
 import { BusLink } from './bus-link.ts';
 import { isBuilt } from './dashboard.ts';
+import { ClusterControl } from './control.ts';
 import { ClusterDoctor } from './doctor.ts';
 import { LiveHub, MAX_VIEWERS } from './live-feed.ts';
 import { StoreQuestions } from './questions.ts';
@@ -74,8 +75,11 @@ export async function openGateway(options: GatewayOptions): Promise<GatewayServe
 
   const doctor = new ClusterDoctor({ requests: () => link.bus?.requests ?? null, clusters: registry, questions });
 
+  const control = new ClusterControl(() => link.bus?.requests ?? null);
+  const { version } = options;
+
   const server = await openServer({
-    ports: { questions, live, clusters: registry, bus: link, doctor, version: options.version, startedAt: now(), now },
+    ports: { questions, live, clusters: registry, bus: link, doctor, control, version, startedAt: now(), now },
     host: options.host,
     port: options.port,
     dashboardDir,

@@ -1,6 +1,8 @@
 import {
   rangeSeconds,
   spanOf,
+  type AuditPage,
+  type AuditQuestion,
   type ClusterLoss,
   type ClusterSummary,
   type Facets,
@@ -17,8 +19,17 @@ import {
   type WorkerLine,
   type WorkerQuestion,
 } from '@meadow/api';
-import { TASK_STATES, type GapRecord, type PoisonRecord, type TaskEventRow, type TaskRow } from '@meadow/contract';
 import {
+  TASK_STATES,
+  type AuditRow,
+  type GapRecord,
+  type PoisonRecord,
+  type TaskEventRow,
+  type TaskRow,
+} from '@meadow/contract';
+import {
+  auditList,
+  auditRequest,
   clusterSummaries,
   dbInfo,
   ingestGaps,
@@ -176,6 +187,17 @@ export class StoreQuestions implements Questions {
     return this.#ask('loss', `${cluster ?? ''} ${range}`, KEEP_MS, () =>
       ingestLoss(this.#store, { cluster, ...spanOf(range, this.#now()) }, { timeoutMs: ASK_TIMEOUT_MS }),
     );
+  }
+
+  audit(question: AuditQuestion, signal: AbortSignal): Promise<AuditPage> {
+    return this.#try('audit', () => auditList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+  }
+
+  auditRequest(
+    question: { readonly cluster: string; readonly requestId: string },
+    signal: AbortSignal,
+  ): Promise<readonly AuditRow[]> {
+    return this.#try('audit request', () => auditRequest(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
   }
 
   info(): Promise<StoreInfo & { readonly load: StoreLoad | null }> {

@@ -1,7 +1,8 @@
 import fastifyCompress from '@fastify/compress';
-import { appRouter, type AppRouter, type Ports } from '@meadow/api';
+import { appRouter, type ApiContext, type AppRouter, type Ports } from '@meadow/api';
+import type { Requester } from '@meadow/contract';
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from '@trpc/server/adapters/fastify';
-import { fastify, type FastifyInstance } from 'fastify';
+import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { constants } from 'node:zlib';
@@ -62,8 +63,10 @@ export async function openServer(options: ServerOptions): Promise<GatewayServer>
     // tRPC names every procedure of a batch in the path
     routerOptions: { maxParamLength: 5_000 },
   });
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS).header('cache-control', 'no-store');
+    if (isForeign(request))
+      await reply.code(403).send('this page belongs to another site, which may not change anything here\n');
   });
   await app.register(fastifyCompress, {
     encodings: ['br', 'gzip'],
@@ -77,7 +80,7 @@ export async function openServer(options: ServerOptions): Promise<GatewayServer>
     prefix: '/trpc',
     trpcOptions: {
       router: appRouter,
-      createContext: () => options.ports,
+      createContext: ({ req }): ApiContext => ({ ...options.ports, requester: requesterOf(req) }),
       maxBatchSize: 20,
       onError({ error, path }) {
         if (error.code === 'INTERNAL_SERVER_ERROR') options.telemetry.requestFailed(path ?? '', error.cause ?? error);
@@ -91,6 +94,20 @@ export async function openServer(options: ServerOptions): Promise<GatewayServer>
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     [Symbol.asyncDispose]: () => close(app, options.telemetry),
   };
+}
+
+/** Whether a browser sends it for a page of another site: such may read nothing of the answer, and change nothing. */
+function isForeign({ method, headers }: FastifyRequest): boolean {
+  if (method === 'GET' || method === 'HEAD') return false;
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  const { origin, host } = headers;
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
+}
+
+function requesterOf({ ip, headers }: FastifyRequest): Requester {
+  const user_agent = (headers['user-agent'] ?? '').slice(0, 500);
+  return { actor: '', signed_in: 'anonymous', address: ip, user_agent };
 }
 
 function answerOperators(app: FastifyInstance, { metrics, missing }: ServerOptions): void {

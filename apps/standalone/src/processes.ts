@@ -94,6 +94,11 @@ export async function planProcesses(
       ...after.filter((name) => name === 'nats-server'),
       ...brokers,
     ]),
+    await service(
+      'control',
+      common,
+      after.filter((name) => name === 'nats-server'),
+    ),
     {
       ...node('gateway', []),
       env: {

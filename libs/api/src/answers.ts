@@ -1,5 +1,16 @@
 import type { ReprNode } from '@meadow/celery';
-import type { ClusterStatus, GapRecord, Hop, ServiceStatus, TaskListRow, TaskRow, WorkerRow } from '@meadow/contract';
+import type {
+  AuditListRow,
+  ClusterStatus,
+  CommandOutcome,
+  GapRecord,
+  Hop,
+  ServiceStatus,
+  TaskListRow,
+  TaskRow,
+  WorkerAnswer,
+  WorkerRow,
+} from '@meadow/contract';
 
 /** How a cluster is doing, as stored. */
 export interface ClusterSummary {
@@ -256,4 +267,22 @@ export interface LiveMessage<Row> {
   readonly omitted: number;
   /** Unix seconds at which the newest part of it was made. */
   readonly at: number;
+}
+
+/** What came of a command. */
+export interface CommandResult {
+  /** By it the audit finds what was recorded. */
+  readonly request_id: string;
+  readonly outcome: CommandOutcome;
+  /** In a line. */
+  readonly detail: string;
+  /** What each worker said, in the order in which they did; those named that said nothing come last. */
+  readonly workers: readonly WorkerAnswer[];
+}
+
+/** Audit records, newest first. */
+export interface AuditPage {
+  readonly rows: readonly AuditListRow[];
+  /** Cursor of the next page; null when this is the last. */
+  readonly next: string | null;
 }

@@ -8,6 +8,10 @@ const HTTP_MEANING = {
   WORKER_NOT_FOUND: 'NOT_FOUND',
   /** A paging cursor that is not of this list. */
   CURSOR_INVALID: 'BAD_REQUEST',
+  /** Control, or a worker's broker, would not do it: the words say what to change. Nothing was sent. */
+  CONTROL_REFUSED: 'BAD_REQUEST',
+  /** No control service answers for the cluster now. */
+  CONTROL_UNAVAILABLE: 'SERVICE_UNAVAILABLE',
   /** ClickHouse does not answer, or cannot take questions now. */
   STORE_UNAVAILABLE: 'SERVICE_UNAVAILABLE',
   /** ClickHouse answers, but has not been migrated yet. */

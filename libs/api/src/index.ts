@@ -1,7 +1,9 @@
 export type {
+  AuditPage,
   ClusterLine,
   ClusterLoss,
   ClusterSummary,
+  CommandResult,
   Durations,
   EventCounts,
   Facets,
@@ -28,9 +30,14 @@ export type {
 export { ApiError } from './errors.ts';
 export type { ApiErrorCode } from './errors.ts';
 export type {
+  ApiContext,
+  AuditQuestion,
   BusState,
   ClusterRegistry,
+  CommandRequest,
+  Control,
   Doctor,
+  InspectQuestion,
   LiveFeed,
   Ports,
   Questions,

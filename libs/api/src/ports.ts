@@ -1,8 +1,12 @@
 import type {
+  AuditRow,
   ClusterStatus,
   Finding,
   GapRecord,
+  Inspection,
+  InspectionPart,
   PoisonRecord,
+  Requester,
   ServiceStatus,
   TaskEventRow,
   TaskListRow,
@@ -10,8 +14,10 @@ import type {
   WorkerRow,
 } from '@meadow/contract';
 import type {
+  AuditPage,
   ClusterLoss,
   ClusterSummary,
+  CommandResult,
   Facets,
   LiveMessage,
   Overview,
@@ -43,6 +49,12 @@ export interface Questions {
   poison(input: SpanQuestion, signal: AbortSignal): Promise<readonly PoisonRecord[]>;
   /** What was measured never to have been heard, by cluster. */
   loss(input: RangeQuestion): Promise<readonly ClusterLoss[]>;
+  /** Newest first. A foreign cursor is refused with CURSOR_INVALID. */
+  audit(input: AuditQuestion, signal: AbortSignal): Promise<AuditPage>;
+  auditRequest(
+    input: { readonly cluster: string; readonly requestId: string },
+    signal: AbortSignal,
+  ): Promise<readonly AuditRow[]>;
   info(): Promise<StoreInfo & { readonly load: StoreLoad | null }>;
   /** What is wrong with the store; null when it answers. */
   problem(): Promise<string | null>;
@@ -82,6 +94,24 @@ export interface WorkerQuestion {
   readonly range: RangeName;
 }
 
+export interface AuditQuestion {
+  readonly cluster?: string | undefined;
+  readonly actor?: string | undefined;
+  /** Exact, or a prefix when it ends in `*`. */
+  readonly action?: string | undefined;
+  readonly outcomes?: readonly string[] | undefined;
+  readonly targetKind?: string | undefined;
+  /** Substring of a target's name, ignoring case. */
+  readonly target?: string | undefined;
+  /** Substring of actor, address, action, targets, arguments, detail, answers or request id, ignoring case. */
+  readonly text?: string | undefined;
+  /** Unix seconds: from included, to excluded. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+  readonly cursor?: string | undefined;
+  readonly limit: number;
+}
+
 export interface SpanQuestion extends Pick<Span, 'from' | 'to'> {
   readonly cluster?: string | undefined;
   readonly limit: number;
@@ -119,6 +149,30 @@ export interface Doctor {
   examine(cluster: string): Promise<readonly Finding[]>;
 }
 
+/** Remote control of workers. */
+export interface Control {
+  /** What is known now. Waits for a moment where nothing is. */
+  inspect(input: InspectQuestion, signal: AbortSignal): Promise<readonly InspectionPart[]>;
+  /** Tells workers something; ends when they have answered, or their time is over. */
+  run(input: CommandRequest, signal: AbortSignal): Promise<CommandResult>;
+}
+
+export interface InspectQuestion {
+  readonly cluster: string;
+  readonly of: readonly Inspection[];
+  readonly workers?: readonly string[] | undefined;
+}
+
+export interface CommandRequest {
+  readonly cluster: string;
+  /** Celery's `method` and its arguments. */
+  readonly command: { readonly method: string } & Readonly<Record<string, unknown>>;
+  /** Null for all that hear it. */
+  readonly workers: readonly string[] | null;
+  readonly waitMs: number;
+  readonly by: Requester;
+}
+
 /** NATS, as far as its state is told to people. */
 export interface BusState {
   /** What is wrong; null when all is well. */
@@ -134,9 +188,16 @@ export interface Ports {
   readonly clusters: ClusterRegistry;
   readonly bus: BusState;
   readonly doctor: Doctor;
+  readonly control: Control;
   readonly version: string;
   /** Unix seconds. */
   readonly startedAt: number;
   /** Unix seconds. */
   readonly now: () => number;
+}
+
+/** What a procedure is given. */
+export interface ApiContext extends Ports {
+  /** Who calls. */
+  readonly requester: Requester;
 }

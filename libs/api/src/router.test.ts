@@ -20,6 +20,8 @@ const EMPTY: Questions = {
   gaps: async () => [],
   poison: async () => [],
   loss: async () => [],
+  audit: async () => ({ rows: [], next: null }),
+  auditRequest: async () => [],
   info: async () => ({ version: '26.7', rows: 0, bytes: 0, tables: [], load: null }),
   problem: async () => null,
 };
@@ -32,6 +34,8 @@ function caller(questions: Partial<Questions> = {}, ports: Partial<Ports> = {}) 
     live: { viewers: 0, tasks: () => ended, workers: () => ended },
     clusters: { list: () => [], services: () => [] },
     doctor: { examine: async () => [] },
+    control: { inspect: async () => [], run: () => Promise.reject(new ApiError('CONTROL_REFUSED', 'not here')) },
+    requester: { actor: '', signed_in: 'anonymous', address: '127.0.0.1', user_agent: '' },
     bus: { problem: () => null, stream: async () => null },
     version: '0.1.0',
     startedAt: NOW,

@@ -1,15 +1,19 @@
 import type { Overview } from './answers.ts';
 import { overviewInput } from './inputs.ts';
+import { audit } from './procedures/audit.ts';
 import { clusters } from './procedures/clusters.ts';
+import { control } from './procedures/control.ts';
 import { live } from './procedures/live.ts';
 import { system } from './procedures/system.ts';
 import { tasks } from './procedures/tasks.ts';
 import { workers } from './procedures/workers.ts';
 import { procedure, router } from './trpc.ts';
 
-/** Everything that can be asked. A tRPC context is `Ports`. */
+/** Everything that can be asked. A tRPC context is an `ApiContext`. */
 export const appRouter = router({
+  audit,
   clusters,
+  control,
   overview: router({
     /** What happened in a span of time, beside the span before. */
     get: procedure

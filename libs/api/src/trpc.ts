@@ -1,12 +1,12 @@
 import { initTRPC, TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { ApiError } from './errors.ts';
-import type { Ports } from './ports.ts';
+import type { ApiContext } from './ports.ts';
 
 /** Silence on a stream that is shorter than any proxy's patience. */
 const PING_INTERVAL_MS = 15_000;
 
-const t = initTRPC.context<Ports>().create({
+const t = initTRPC.context<ApiContext>().create({
   isDev: false,
   sse: {
     ping: { enabled: true, intervalMs: PING_INTERVAL_MS },

@@ -19,10 +19,13 @@ export type BusErrorCode =
 export class BusError extends Error {
   override readonly name = 'BusError';
   readonly code: BusErrorCode;
+  /** What another service said, word by word; else the message. */
+  readonly said: string;
 
-  constructor(code: BusErrorCode, message: string, cause?: unknown) {
+  constructor(code: BusErrorCode, message: string, cause?: unknown, said: string = message) {
     super(message, { cause });
     this.code = code;
+    this.said = said;
   }
 }
 

@@ -25,7 +25,8 @@ import type { Returns } from './returns.ts';
 export interface StoredBatch {
   /** Position in the stream: grows by one a message, never reused while the stream lives. */
   readonly seq: number;
-  readonly kind: BatchKind;
+  /** `unknown`: of a later release, or of somebody else. */
+  readonly kind: BatchKind | 'unknown';
   readonly cluster: string;
   readonly partition: number;
   readonly count: number;

@@ -88,6 +88,12 @@ test('reads from a position on, in order, with kind, cluster, partition and coun
   );
 });
 
+test('a batch of a kind that this release does not know is read as such, and not passed over', async () => {
+  const { lastSeq } = await bus.events.state();
+  await bus.events.publish('meadow.events.later.prod.0', encode('{}\n'), { id: 'k1', count: 1, collector: 'c' });
+  expect(await take(lastSeq + 1, 1)).toMatchObject([{ seq: lastSeq + 1, kind: 'unknown', cluster: 'prod' }]);
+});
+
 test('freeing up to position 0 frees nothing', async () => {
   await bus.events.publish(batchSubject('gap', 'prod', 0), encode('x'), { id: 'p0', count: 1, collector: 'c' });
   const before = await bus.events.state();

@@ -45,7 +45,25 @@ export { foldWorker, livenessOf } from './fold/worker.ts';
 export type { Liveness, Worker } from './fold/worker.ts';
 
 // Remote control: what workers are asked and told, and what they answer.
-export { controlCommand, isInspection, SIGNALS } from './control/command.ts';
+export { controlCommand, isInspection, named, SIGNALS } from './control/command.ts';
 export type { ControlCommand, ControlMethod } from './control/command.ts';
 export { decodeControlReply, encodeControlRequest, refusalIn } from './control/mailbox.ts';
 export type { ControlReply, ControlRequest, ReplyAddress } from './control/mailbox.ts';
+
+// Sending tasks: what can be sent, the message it becomes, and the exact repetition of an earlier one.
+export { diffOf } from './task/diff.ts';
+export type { TaskChange, TaskDiff } from './task/diff.ts';
+export { amqpPublication, encodeTask } from './task/encode.ts';
+export type { AmqpPublication, EncodedTask, SendFacts } from './task/encode.ts';
+export { taskRequest } from './task/request.ts';
+export type { TaskRequest, TaskRequestInput } from './task/request.ts';
+export { retryOf } from './task/retry.ts';
+export type { RetryDraft, RetrySource } from './task/retry.ts';
+export type { ToldTask } from './task/retry-source.ts';
+export type {
+  RetryOrigin,
+  RetryRefusal,
+  RetryRefusalCode,
+  RetryWarning,
+  RetryWarningCode,
+} from './task/retry-verdict.ts';

@@ -39,13 +39,21 @@ const tls = z.strictObject({
   verify: z.boolean().default(true),
 });
 
-/** kombu's `broker_transport_options`, as far as they decide where events are found. */
+/** kombu's `broker_transport_options`, as far as they decide where events and queues are found. */
 export const transportOptions = z.looseObject({
   fanout_prefix: z.union([z.boolean(), z.string()]).optional(),
   fanout_patterns: z.boolean().optional(),
   global_keyprefix: z.string().optional(),
   master_name: z.string().optional(),
   sentinel_kwargs: z.record(z.string(), z.unknown()).optional(),
+  /** Redis: a list for each, the lowest served first. @default [0, 3, 6, 9] */
+  priority_steps: z.array(z.int().min(0).max(255)).min(1).max(256).optional(),
+  /** Redis: between a queue's name and its step in a list's key. @default '\x06\x16' */
+  sep: z.string().min(1).max(16).optional(),
+  /** Redis: the hash of what workers hold. @default 'unacked' */
+  unacked_key: z.string().min(1).max(255).optional(),
+  /** Redis: when they took it. @default 'unacked_index' */
+  unacked_index_key: z.string().min(1).max(255).optional(),
 });
 
 const poolRule = z.strictObject({
@@ -72,7 +80,14 @@ export const clusterDefinition = z.strictObject({
   resultTransportOptions: transportOptions.optional(),
   /** Celery's `event_exchange`. @default 'celeryev' */
   eventExchange: z.string().min(1).default('celeryev'),
+  /** Celery's `control_exchange`. @default 'celery' */
+  controlExchange: z.string().min(1).max(200).default('celery'),
   tls: tls.optional(),
+  /**
+   * RabbitMQ's management API, with a user of its own where it is not the broker's. May hold a password: never log it.
+   * @default port 15672, with tls 15671, of the broker's host
+   */
+  management: z.url({ protocol: /^https?$/, error: 'write http://host:15672 or https://host:15671' }).optional(),
   /** Bound of our own queue on RabbitMQ, past which the oldest events are dropped by the broker. */
   eventQueue: z
     .strictObject({

@@ -1,3 +1,5 @@
+export { AUDIT_OUTCOMES, AUDIT_TARGETS, auditLine, auditListRow, auditRecord, auditRow, SIGN_INS } from './audit.ts';
+export type { AuditListRow, AuditRecord, AuditRow } from './audit.ts';
 export {
   clusterDefinition,
   clusterName,
@@ -19,6 +21,8 @@ export type {
 export { eventId, EventIdLanes, partitionOf, partitionOfAscii, PARTITIONS } from './event-id.ts';
 export { poisonLine } from './pipeline-event.ts';
 export type { GapRecord, PipelineEvent, PoisonRecord } from './pipeline-event.ts';
+export { queueRow, queueSample, queueSampleLine } from './queue-sample.ts';
+export type { QueueRow, QueueSample } from './queue-sample.ts';
 export { HOPS, NODE_FLAGS, SERVICE_ENV, serviceStatus } from './service.ts';
 export type { BrokerCost, BufferStatus, Hop, HopStatus, ServiceFacts, ServiceStatus } from './service.ts';
 export { resultsAnswer, resultsQuestion } from './results.ts';
@@ -57,6 +61,20 @@ export type {
   TaskRow,
   WorkerRow,
 } from './task.ts';
+export { askControlSubject, askedCommand, controlQuestion, INSPECTIONS, requester } from './control.ts';
+export type {
+  CommandOutcome,
+  ControlPart,
+  ControlQuestion,
+  ControlQuestionInput,
+  Inspection,
+  InspectionPart,
+  Requester,
+  WorkerAnswer,
+  WorkerOutcome,
+} from './control.ts';
+export { createMask } from './mask.ts';
+export type { Mask } from './mask.ts';
 export { TaskEventFormatError, TaskEventReader, TEXT_COLUMN } from './task-event-reader.ts';
 export type { TailColumn, TextColumn } from './task-event-reader.ts';
 export { HEAD_COLUMNS, TAIL_COLUMNS } from './task-event-row.ts';

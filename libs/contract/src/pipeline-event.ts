@@ -1,3 +1,5 @@
+import { jsonLine } from './json-line.ts';
+
 /**
  * One Celery event as it travels on NATS and lies in ClickHouse: a flat object, column names as keys. A task's event is
  * written as the row that `TaskEventWriter` makes of it, a worker's as one JSON line. A key that the event did not carry
@@ -76,8 +78,7 @@ export function poisonLine(told: Told): string {
     ...told,
     detail: told.detail.slice(0, 1_000),
   };
-  // any of them may quote a lone surrogate or be cut within a character, which the store's UTF-8 cannot hold
-  return `${JSON.stringify(record, (_, value: unknown) => (typeof value === 'string' ? value.toWellFormed() : value))}\n`;
+  return jsonLine(record);
 }
 
 /** A span in which events of a cluster may have been missed. */

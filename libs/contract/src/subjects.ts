@@ -17,23 +17,28 @@ export const BUCKETS = {
   intents: 'meadow_intents',
   /** One record: who writes which partition of the events stream, and from where on */
   partitions: 'meadow_partitions',
+  /** `<cluster>.<request id>` → a revoke that workers to come are told too, gone by itself when that is over */
+  revokes: 'meadow_revokes',
   /** `<service id>` → ServiceStatus, gone soon after the service stops */
   services: 'meadow_services',
 } as const;
 
-/** What an events-stream message holds: task events, worker events, undecodable messages, gaps. */
-export type BatchKind = 'task' | 'worker' | 'poison' | 'gap';
+/** What an events-stream message holds: task events, worker events, undecodable messages, gaps, audit records, samples of queues. */
+export type BatchKind = 'task' | 'worker' | 'poison' | 'gap' | 'audit' | 'queue';
 
-/** `meadow.events.<kind>.<cluster>.<partition>`: what is published by collectors. Only tasks have several partitions. */
+/** `meadow.events.<kind>.<cluster>.<partition>`: what goes to the store. Only tasks have several partitions. */
 export function batchSubject(kind: BatchKind, cluster: string, partition: number): string {
   return `meadow.events.${kind}.${cluster}.${partition}`;
 }
 
-/** @returns the parts of a subject made by `batchSubject`, or null for any other subject. */
-export function parseBatchSubject(subject: string): { kind: BatchKind; cluster: string; partition: number } | null {
-  const match = /^meadow\.events\.(task|worker|poison|gap)\.([a-z0-9_-]+)\.(\d+)$/.exec(subject);
+/** @returns the parts of a subject made by `batchSubject`, of this release or a later one that has more kinds, or null for any other subject. */
+export function parseBatchSubject(
+  subject: string,
+): { kind: BatchKind | 'unknown'; cluster: string; partition: number } | null {
+  const match = /^meadow\.events\.(?:(task|worker|poison|gap|audit|queue)|[a-z]+)\.([a-z0-9_-]+)\.(\d+)$/.exec(subject);
   if (match === null) return null;
-  return { kind: match[1] as BatchKind, cluster: match[2] ?? '', partition: Number(match[3]) };
+  const kind = (match[1] as BatchKind | undefined) ?? 'unknown';
+  return { kind, cluster: match[2] ?? '', partition: Number(match[3]) };
 }
 
 /** Every subject of the events stream. */

@@ -8,8 +8,10 @@ export { ping } from './ping.ts';
 
 export type { StoredTaskEvent, TaskEventLine, TaskWriteRow, WorkerSampleLine, WorkerWriteRow } from './rows.ts';
 export {
+  insertAudit,
   insertGaps,
   insertPoison,
+  insertQueueSamples,
   insertTaskEvents,
   insertTasks,
   insertWorkers,
@@ -23,13 +25,15 @@ export { countedBeats } from './counted-beats.ts';
 export type { CountedBeat } from './counted-beats.ts';
 export { openTasksOf, taskHolders, workerFacts, workerProcesses } from './open-tasks.ts';
 export type { OpenTask, TaskHolder, WorkerFacts, WorkerProcess } from './open-tasks.ts';
-export { MAX_IDS, openTaskIds, recentEventIds, taskEventsByIds, taskKeysByIds } from './recovery.ts';
+export { MAX_IDS, openTaskIds, recentAuditIds, recentEventIds, taskEventsByIds, taskKeysByIds } from './recovery.ts';
 export type { RecoveryOptions, StoredTaskKey } from './recovery.ts';
 
 export { insertLoss, lossMeasuredUntil, measureLoss } from './measure-loss.ts';
 export type { LossRow } from './measure-loss.ts';
 
 export type { AskOptions, TimeRange } from './questions/options.ts';
+export { auditExport, auditList, auditRequest } from './questions/audit.ts';
+export type { AuditFilter, AuditListInput, AuditListPage, AuditRequestInput } from './questions/audit.ts';
 export { clusterSummaries } from './questions/cluster-summaries.ts';
 export type { ClusterSummary } from './questions/cluster-summaries.ts';
 export { dbInfo } from './questions/db-info.ts';
@@ -49,6 +53,8 @@ export type {
 } from './questions/overview.ts';
 export { poisonList } from './questions/poison-list.ts';
 export type { PoisonListInput } from './questions/poison-list.ts';
+export { queueHistory, queueList } from './questions/queues.ts';
+export type { QueueHistory, QueueHistoryInput, QueueListInput, QueuePoint } from './questions/queues.ts';
 export { storeLoad } from './questions/store-load.ts';
 export type { StoreLoad } from './questions/store-load.ts';
 export { taskDetail } from './questions/task-detail.ts';

@@ -99,6 +99,24 @@ export async function recentEventIds(
   return rows.map((row) => row.event_id);
 }
 
+/** Ids of the newest audit records, oldest first, at most `limit`. @throws StoreError */
+export async function recentAuditIds(
+  store: Store,
+  input: RecoveryOptions & { readonly sinceSeconds: number; readonly limit: number },
+): Promise<string[]> {
+  const rows = await store.query<{ id: string }>(
+    'recent audit ids',
+    `SELECT a.id AS id
+     FROM ${store.database}.audit AS a
+     WHERE a.at > now64(6) - toIntervalSecond({since:UInt32})
+     ORDER BY a.at DESC
+     LIMIT {limit:UInt32}`,
+    { since: input.sinceSeconds, limit: input.limit },
+    { timeoutMs: 30_000, ...input },
+  );
+  return rows.map((row) => row.id).reverse();
+}
+
 /** How long after its last event a final task may still be heard of. */
 const LINGERS_SECONDS = 600;
 

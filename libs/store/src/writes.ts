@@ -1,4 +1,5 @@
-import type { GapRecord, PoisonRecord } from '@meadow/contract';
+import { auditLine, queueSampleLine, type AuditRecord } from '@meadow/contract';
+import type { GapRecord, PoisonRecord, QueueSample } from '@meadow/contract';
 import { RowBinary } from './row-binary.ts';
 import type { TaskWriteRow, WorkerWriteRow } from './rows.ts';
 import type { Store } from './store.ts';
@@ -73,6 +74,24 @@ export async function insertGaps(
 ): Promise<void> {
   const lines = 'lines' in options ? options.lines : toLines(options.rows.map((row) => JSON.stringify(row)));
   await store.insert('ingest_gaps_in', lines, options);
+}
+
+/** Writes audit records. @throws StoreError */
+export async function insertAudit(
+  store: Store,
+  options: WriteOptions & ({ readonly rows: readonly AuditRecord[] } | { readonly lines: Lines }),
+): Promise<void> {
+  const lines = 'lines' in options ? options.lines : Buffer.from(options.rows.map(auditLine).join(''));
+  await store.insert('audit_in', lines, options);
+}
+
+/** Writes samples of queues; `queues` follows. @throws StoreError */
+export async function insertQueueSamples(
+  store: Store,
+  options: WriteOptions & ({ readonly rows: readonly QueueSample[] } | { readonly lines: Lines }),
+): Promise<void> {
+  const lines = 'lines' in options ? options.lines : Buffer.from(options.rows.map(queueSampleLine).join(''));
+  await store.insert('queue_samples_in', lines, options);
 }
 
 function encodeTasks(tasks: readonly TaskWriteRow[]): EncodedRows {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { insertTaskEvents, insertTasks, type Store } from '../src/index.ts';
+import { insertAudit, insertQueueSamples, insertTaskEvents, insertTasks, type Store } from '../src/index.ts';
 import { event, linesOf, openMigratedStore, sql, task } from './database.ts';
 
 const page = await readFile(new URL('../../../docs/sql.md', import.meta.url), 'utf8');
@@ -36,6 +36,14 @@ beforeAll(async () => {
       task(root_id, now - 60, { state: 'SUCCESS', attempts: 2, attempt_log }),
       task('lost', now - 60, { state: 'LOST', end_source: 'derived', end_reason: 'worker-lost' }),
     ],
+    token: '1',
+  });
+  await insertQueueSamples(store, {
+    lines: linesOf([{ cluster: 'prod', queue: 'celery', at: now - 60, kind: 'list', source: 'redis', ready: 3 }]),
+    token: '1',
+  });
+  await insertAudit(store, {
+    lines: linesOf([{ cluster: 'prod', at: now - 60, id: '1', action: 'task.retry', outcome: 'refused' }]),
     token: '1',
   });
 });

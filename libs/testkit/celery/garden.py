@@ -1,14 +1,17 @@
 """A Celery application for tests: one task for each thing that a monitor has to understand.
 
 Configured by its environment: GARDEN_BROKER, GARDEN_BACKEND (empty: none), GARDEN_SETTINGS (JSON object of Celery
-settings, put over the ones below).
+settings, put over the ones below), GARDEN_QUEUES (JSON object: by a queue's name its `arguments`, and where they are not its
+own `exchange`, `type` and `routing_key`).
 """
 import json
 import os
 import time
 
 from celery import Celery, chain, chord, group
+from celery.contrib.abortable import AbortableTask
 from celery.exceptions import Ignore, Reject
+from kombu import Exchange, Queue
 
 app = Celery("garden", broker=os.environ.get("GARDEN_BROKER"), backend=os.environ.get("GARDEN_BACKEND") or None)
 app.conf.update(
@@ -22,6 +25,16 @@ app.conf.update(
     worker_prefetch_multiplier=1,
 )
 app.conf.update(json.loads(os.environ.get("GARDEN_SETTINGS") or "{}"))
+if os.environ.get("GARDEN_QUEUES"):
+    app.conf.task_queues = [
+        Queue(
+            name,
+            Exchange(known.get("exchange", name), type=known.get("type", "direct")),
+            routing_key=known.get("routing_key", name),
+            queue_arguments=known.get("arguments"),
+        )
+        for name, known in json.loads(os.environ["GARDEN_QUEUES"]).items()
+    ]
 
 
 class OutOfWater(Exception):
@@ -36,6 +49,23 @@ def add(x, y):
 @app.task
 def echo(*args, **kwargs):
     return {"args": args, "kwargs": kwargs}
+
+
+@app.task(bind=True)
+def describe(self):
+    """What a task is told about itself: its request, as far as JSON can carry it."""
+    return json.loads(json.dumps(vars(self.request), default=repr))
+
+
+@app.task(bind=True, base=AbortableTask)
+def abortable(self, seconds=30.0):
+    """Looks twenty times a second whether it is aborted."""
+    end = time.time() + seconds
+    while time.time() < end:
+        if self.is_aborted():
+            return "aborted"
+        time.sleep(0.05)
+    return "done"
 
 
 @app.task

@@ -8,7 +8,7 @@ import { freePort } from './ports.ts';
 import { openNative, type NativeServer } from './server.ts';
 
 /** Services of Meadow that run as processes of their own. */
-export type ServiceName = 'collector' | 'aggregator' | 'gateway';
+export type ServiceName = 'collector' | 'aggregator' | 'control' | 'gateway';
 
 /** Disposing it is an orderly stop. */
 export interface Service extends NativeServer {

@@ -158,9 +158,9 @@ async function listen(
   { hearing, listenMs, signal }: How,
   list: Checklist,
 ): Promise<void> {
-  const { eventExchange, transportOptions } = definition;
+  const { eventExchange: exchange, transportOptions } = definition;
   const behindSentinel = target.address.kind === 'sentinel';
-  const patterns = eventPatterns({ db: target.db, eventExchange, transportOptions, behindSentinel });
+  const patterns = eventPatterns({ db: target.db, exchange, transportOptions, behindSentinel });
   client.on('pmessageBuffer', (_pattern: string, _channel: unknown, payload: Buffer) => hearing?.redis(payload));
   await client.psubscribe(...patterns);
   list.pass('permissions', 'may subscribe');

@@ -4,25 +4,31 @@ type Options = ClusterDefinition['transportOptions'];
 
 export interface ChannelNaming {
   readonly db: number;
-  readonly eventExchange: string;
+  readonly exchange: string;
   readonly transportOptions: Options;
   /**
    * kombu before 5.4 forgets to fill `{db}` in behind a sentinel, and publishes to the literal text. Workers of both
-   * kinds may share a cluster, so both names are listened to.
+   * kinds may share a cluster, so both names are used.
    */
   readonly behindSentinel: boolean;
 }
 
 /** The PSUBSCRIBE patterns on which kombu publishes a cluster's events. */
 export function eventPatterns(naming: ChannelNaming): string[] {
-  const options = naming.transportOptions;
-  const template = prefixTemplate(options.fanout_prefix);
-  const filled = template.replaceAll('{db}', String(naming.db));
-  const prefixes = naming.behindSentinel && filled !== template ? [filled, template] : [filled];
-  const tail = options.fanout_patterns === false ? '' : '/*';
-  return prefixes.map((prefix) => {
-    return escapeGlob(`${options.global_keyprefix ?? ''}${prefix}${naming.eventExchange}`) + tail;
-  });
+  const tail = naming.transportOptions.fanout_patterns === false ? '' : '/*';
+  return channelsOf(naming).map((channel) => escapeGlob(channel) + tail);
+}
+
+/** The channels on which a cluster's workers hear what they are told. @param naming its `exchange` without `.pidbox` */
+export function controlChannels(naming: ChannelNaming): string[] {
+  return channelsOf({ ...naming, exchange: `${naming.exchange}.pidbox` });
+}
+
+function channelsOf({ db, exchange, transportOptions, behindSentinel }: ChannelNaming): string[] {
+  const template = prefixTemplate(transportOptions.fanout_prefix);
+  const filled = template.replaceAll('{db}', String(db));
+  const prefixes = behindSentinel && filled !== template ? [filled, template] : [filled];
+  return prefixes.map((prefix) => `${transportOptions.global_keyprefix ?? ''}${prefix}${exchange}`);
 }
 
 function prefixTemplate(fanoutPrefix: Options['fanout_prefix']): string {

@@ -193,7 +193,7 @@ class RedisEvents implements EventSource {
   async #subscribe({ client, lost }: RedisConnection, target: RedisTarget): Promise<void> {
     const patterns = eventPatterns({
       db: target.db,
-      eventExchange: this.#definition.eventExchange,
+      exchange: this.#definition.eventExchange,
       transportOptions: this.#definition.transportOptions,
       behindSentinel: target.address.kind === 'sentinel',
     });

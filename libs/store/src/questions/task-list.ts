@@ -1,8 +1,8 @@
 import { taskListRow, type TaskListRow } from '@meadow/contract';
 import { z } from 'zod';
 import { taskListColumns } from '../columns.ts';
-import { StoreError } from '../errors.ts';
 import type { Store } from '../store.ts';
+import { readCursor, writeCursor, type Cursor } from './cursor.ts';
 import { ask, limitOf, type AskOptions } from './options.ts';
 
 export interface TaskListInput {
@@ -38,7 +38,7 @@ export async function taskList(store: Store, input: TaskListInput, options: AskO
   const limit = limitOf(input.limit, 50, 500);
   const filter = filterOf(input);
   const rows: Row[] = [];
-  let cursor = input.cursor === undefined ? await newest(store, input, options) : readCursor(input.cursor);
+  let cursor = input.cursor === undefined ? await newest(store, input, options) : readCursor(input.cursor, 'task list');
   const oldest = Math.floor((input.from ?? 0) * 1e6);
   // Looking back in growing steps: a page of recent tasks reads an hour, and only a rare find reads everything.
   for (const step of STEPS) {
@@ -47,13 +47,13 @@ export async function taskList(store: Store, input: TaskListInput, options: AskO
     rows.push(...(await readStep(store, filter, cursor, lower, limit + 1 - rows.length, options)));
     if (lower === oldest) break;
     // everything above `lower` has been read; no row lies before an id of ''
-    cursor = { micros: lower, task_id: '', cluster: '' };
+    cursor = { micros: lower, id: '', cluster: '' };
   }
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   return {
     rows: page.map(({ micros: _, ...row }) => row),
-    next: rows.length > limit && last !== undefined ? writeCursor(last) : null,
+    next: rows.length > limit && last !== undefined ? writeCursor({ ...last, id: last.task_id }) : null,
   };
 }
 
@@ -63,13 +63,6 @@ const STEPS: readonly (number | null)[] = [HOUR, 6 * HOUR, 24 * HOUR, 7 * 24 * H
 
 const rowSchema = taskListRow.extend({ micros: z.number() });
 type Row = z.output<typeof rowSchema>;
-
-/** A page begins after this task; `micros` is its first_seen_at. */
-interface Cursor {
-  readonly micros: number;
-  readonly task_id: string;
-  readonly cluster: string;
-}
 
 interface Filter {
   readonly conditions: readonly string[];
@@ -105,14 +98,14 @@ async function readStep(
      )
      ORDER BY t.first_seen_at DESC, t.task_id DESC, t.cluster DESC, t.version DESC
      LIMIT 1 BY t.cluster, t.task_id, t.first_seen_at`,
-    { ...filter.params, lower, upper: cursor.micros, afterId: cursor.task_id, afterCluster: cursor.cluster, limit },
+    { ...filter.params, lower, upper: cursor.micros, afterId: cursor.id, afterCluster: cursor.cluster, limit },
     options,
   );
 }
 
 /** Where the first page begins: at `to`, or just above the newest task; null when there is none. */
 async function newest(store: Store, input: TaskListInput, options: AskOptions): Promise<Cursor | null> {
-  if (input.to !== undefined) return { micros: Math.ceil(input.to * 1e6), task_id: '', cluster: '' };
+  if (input.to !== undefined) return { micros: Math.ceil(input.to * 1e6), id: '', cluster: '' };
   const rows = await ask(
     store,
     'newest task',
@@ -122,7 +115,7 @@ async function newest(store: Store, input: TaskListInput, options: AskOptions): 
     options,
   );
   const found = rows[0];
-  return found === undefined ? null : { micros: found.micros + 1, task_id: '', cluster: '' };
+  return found === undefined ? null : { micros: found.micros + 1, id: '', cluster: '' };
 }
 
 function filterOf(input: TaskListInput): Filter {
@@ -149,19 +142,4 @@ function filterOf(input: TaskListInput): Filter {
     );
   }
   return { conditions, params };
-}
-
-const cursorSchema = z.tuple([z.int(), z.string(), z.string()]);
-
-function writeCursor(row: Row): string {
-  return Buffer.from(JSON.stringify([row.micros, row.task_id, row.cluster])).toString('base64url');
-}
-
-function readCursor(text: string): Cursor {
-  try {
-    const [micros, task_id, cluster] = cursorSchema.parse(JSON.parse(Buffer.from(text, 'base64url').toString()));
-    return { micros, task_id, cluster };
-  } catch (error) {
-    throw new StoreError('STORE_BAD_CURSOR', 'not a cursor of this list', { operation: 'task list', cause: error });
-  }
 }

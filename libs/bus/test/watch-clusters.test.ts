@@ -1,14 +1,13 @@
-import { openBus } from '@meadow/bus';
+import { openBus, watchClusters } from '../src/index.ts';
 import { clusterDefinition, type ClusterDefinition } from '@meadow/contract';
 import { startNats, waitFor } from '@meadow/testkit';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { watchAll } from '../src/registry.ts';
 
 /** Notes which clusters are watched and deleted. */
-function noting(log: string[]): Parameters<typeof watchAll>[1] {
+function noting(log: string[]): Parameters<typeof watchClusters>[1] {
   return {
     watch: async ({ name }, ends) => {
       log.push(`${name} begins`);
@@ -30,7 +29,7 @@ test('a cluster that is deleted and defined again is watched anew after the end 
   const noted = noting(log);
   const drained = Promise.withResolvers<undefined>();
   const stop = new AbortController();
-  const watching = watchAll(
+  const watching = watchClusters(
     bucket,
     {
       ...noted,
@@ -63,14 +62,14 @@ test('a cluster that is deleted and defined again is watched anew after the end 
 }, 30_000);
 
 test('clusters that NATS lost are watched all the while, put back, and followed as before', async () => {
-  const storeDir = mkdtempSync(join(tmpdir(), 'meadow-registry-'));
+  const storeDir = mkdtempSync(join(tmpdir(), 'meadow-clusters-'));
   await using nats = await startNats({ storeDir });
   await using bus = await openBus({ url: nats.url, name: 'test', signal: AbortSignal.timeout(20_000) });
   const bucket = await bus.bucket<ClusterDefinition>('test_lost', (value) => clusterDefinition.parse(value));
   const define = (name: string) => bucket.put(name, clusterDefinition.parse({ name, broker: 'redis://h' }));
   const log: string[] = [];
   const stop = new AbortController();
-  const watching = watchAll(bucket, noting(log), stop.signal);
+  const watching = watchClusters(bucket, noting(log), stop.signal);
   for (const name of ['a', 'b', 'c']) await define(name);
   await expect.poll(() => log).toEqual(['a begins', 'b begins', 'c begins']);
   await nats.kill9();

@@ -1,6 +1,10 @@
-import { BusError, type Bucket } from '@meadow/bus';
 import type { ClusterDefinition } from '@meadow/contract';
-import { retry } from '@meadow/runtime';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bucket } from './bucket.ts';
+import { BusError } from './errors.ts';
+
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 10_000;
 
 /** Starts watching a cluster; the returned promise ends when `signal` is aborted. It never rejects. */
 type Watch = (definition: ClusterDefinition, signal: AbortSignal) => Promise<void>;
@@ -10,23 +14,7 @@ interface Watched {
   readonly stop: AbortController;
 }
 
-/**
- * Puts seeded definitions into the bucket, where they differ from what is there, and takes out those that were seeded once
- * and are no longer. A collector without seeds touches nothing, nor does any what a user added at run time.
- */
-export async function seed(bucket: Bucket<ClusterDefinition>, clusters: readonly ClusterDefinition[]): Promise<void> {
-  if (clusters.length === 0) return;
-  const known = new Map((await bucket.all()).map(({ key, value }) => [key, value]));
-  for (const cluster of clusters) {
-    const definition: ClusterDefinition = { ...cluster, source: 'seed' };
-    if (JSON.stringify(known.get(cluster.name)) !== JSON.stringify(definition))
-      await bucket.put(cluster.name, definition);
-    known.delete(cluster.name);
-  }
-  for (const [name, { source }] of known) if (source === 'seed') await bucket.delete(name);
-}
-
-export interface Watching {
+export interface WatchClustersOptions {
   readonly watch: Watch;
   /** Told the names of all clusters whenever they change, and not before all of those that are there are known. */
   readonly onClusters: (names: readonly string[]) => void;
@@ -38,12 +26,13 @@ export interface Watching {
 
 /**
  * Watches every cluster that the bucket names, each in a loop of its own, until `signal` is aborted: a definition that is
- * added starts one, one that is changed restarts it, one that is deleted stops it. Clusters never wait for one another, and no cluster is watched twice: what is defined
- * again waits for the end of what was before. Definitions that NATS lost are put back: they are known here still.
+ * added starts one, one that is changed restarts it, one that is deleted stops it. Clusters never wait for one another, and
+ * no cluster is watched twice: what is defined again waits for the end of what was before. Definitions that NATS lost are
+ * put back: they are known here still.
  */
-export async function watchAll(
+export async function watchClusters(
   bucket: Bucket<ClusterDefinition>,
-  { watch, onClusters, onDeleted, onRetry }: Watching,
+  { watch, onClusters, onDeleted, onRetry }: WatchClustersOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const watched = new Map<string, Watched>();
@@ -70,7 +59,7 @@ export async function watchAll(
   const putBack = async (): Promise<void> => {
     for (const [name, { definition }] of watched) {
       await bucket.create(name, JSON.parse(definition) as ClusterDefinition).catch((error: unknown) => {
-        // another collector did
+        // another replica did
         if (!(error instanceof BusError && error.code === 'BUS_CONFLICT')) throw error;
       });
     }
@@ -98,14 +87,17 @@ export async function watchAll(
     }
     if (!signal.aborted) throw new Error('the watch of the clusters ended');
   };
-  const onUnfollowed = (error: unknown, waitMs: number): void => {
-    lost ||= error instanceof BusError && error.code === 'BUS_REMADE';
-    onRetry(error, waitMs);
-  };
   try {
-    await retry(follow, { signal, onRetry: onUnfollowed });
-  } catch (error) {
-    if (!signal.aborted) throw error;
+    for (let waitMs = FIRST_WAIT_MS; !signal.aborted; waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2)) {
+      try {
+        await follow();
+      } catch (error) {
+        if (signal.aborted) return;
+        lost ||= error instanceof BusError && error.code === 'BUS_REMADE';
+        onRetry(error, waitMs);
+        await delay(waitMs, undefined, { signal }).catch(() => undefined);
+      }
+    }
   } finally {
     for (const { stop } of watched.values()) stop.abort();
     await Promise.all(ending.values());

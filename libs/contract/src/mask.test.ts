@@ -1,4 +1,4 @@
-import { maskingPolicy } from '@meadow/contract';
+import { maskingPolicy } from './cluster.ts';
 import { expect, test } from 'vitest';
 import { createMask } from './mask.ts';
 

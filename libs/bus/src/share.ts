@@ -1,10 +1,11 @@
-import { assign, type Member, type Membership, type Place } from '@meadow/bus';
+import { assign, type Place } from './assign.ts';
+import type { Member, Membership } from './members.ts';
 
-/** What this collector is to do for a cluster; `none` also when the cluster or this collector is on its way out. */
+/** What this replica is to do for a cluster; `none` also when the cluster or this replica is on its way out. */
 export type Role = 'primary' | 'standby' | 'none';
 
 /**
- * How the clusters are shared out over the living collectors: the same for each of them, as it follows from names alone.
+ * How the clusters are shared out over the living replicas of a service: the same for each of them, as it follows from names alone.
  * It is a wish: until the lease of a cluster has passed on, its holder goes on.
  */
 export class Share {
@@ -33,25 +34,25 @@ export class Share {
     return place?.standby === this.#id ? 'standby' : 'none';
   }
 
-  /** Whether the collector that is to have the cluster instead of this one can take it now; null when there is none. */
+  /** Whether the replica that is to have the cluster instead of this one can take it now; null when there is none. */
   heirReady(cluster: string): boolean | null {
     const heir = this.#place(cluster)?.primary;
     return heir === undefined || heir === this.#id ? null : this.#isReady(heir, cluster);
   }
 
-  /** Another collector that can take the cluster over without a gap; null when there is none. */
+  /** Another replica that can take the cluster over without a gap; null when there is none. */
   standbyOf(cluster: string): string | null {
     const place = this.#place(cluster);
     const others = [place?.primary, place?.standby].filter((id) => id !== undefined && id !== this.#id);
     return others.find((id) => typeof id === 'string' && this.#isReady(id, cluster)) ?? null;
   }
 
-  /** Whether a collector is not, or no longer, among the living. */
+  /** Whether a replica is not, or no longer, among the living. */
   isGone(id: string): boolean {
     return !this.#members.current.some((member) => member.id === id);
   }
 
-  /** Tells the others whether this collector, which does not hold the cluster, could take it without a gap. */
+  /** Tells the others whether this replica, which does not hold the cluster, could take it without a gap. */
   offer(cluster: string, ready: boolean): void {
     if (this.#offers.has(cluster) === ready) return;
     if (ready) this.#offers.add(cluster);

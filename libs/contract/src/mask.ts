@@ -1,4 +1,4 @@
-import type { MaskingPolicy } from '@meadow/contract';
+import type { MaskingPolicy } from './cluster.ts';
 import { createSuspicion } from './suspicion.ts';
 
 /** Hides secrets in one text: Python reprs, JSON, exception texts, tracebacks, URLs. Same text in, same text out. */

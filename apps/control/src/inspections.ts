@@ -1,0 +1,109 @@
+import type { ControlChannel } from '@meadow/broker';
+import { refusalIn, type ControlReply } from '@meadow/celery';
+import { INSPECTIONS, type Inspection, type InspectionPart, type Mask } from '@meadow/contract';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** So old an answer is asked for again, when somebody wants it: what changes by itself sooner than what people change. */
+const FRESH_MS: Readonly<Record<Inspection, number>> = {
+  ...{ active: 5_000, reserved: 5_000, scheduled: 5_000, stats: 5_000 },
+  ...{ active_queues: 10_000, revoked: 30_000, registered: 30_000, conf: 60_000 },
+};
+/** So long workers have for an answer, which is taken whenever it comes. */
+const WAIT_MS = 5_000;
+/** Who asks first, when nothing is known, waits at most so long for it. */
+const FIRST_ANSWER_MS = 1_000;
+/** What a worker said is forgotten when it has said nothing for so long. */
+const FORGOTTEN_MS = 10 * 60_000;
+/** A longer answer is told as such instead. Characters of JSON. */
+const LONGEST_ANSWER = 1_000_000;
+const MOST_WORKERS = 20_000;
+
+interface Told {
+  readonly atMs: number;
+  readonly value: unknown;
+  readonly error: string | null;
+}
+
+interface Kept {
+  readonly answers: Map<string, Told>;
+  askedAtMs: number;
+  asking: Promise<void> | null;
+}
+
+/**
+ * What workers told of themselves last. All of a cluster are asked at once, and no sooner again than an answer grows old,
+ * however many want to know; nobody waits for a worker that is silent.
+ */
+export class Inspections {
+  readonly #channel: ControlChannel;
+  readonly #mask: Mask;
+  readonly #kept = new Map<Inspection, Kept>(
+    INSPECTIONS.map((of) => [of, { answers: new Map(), askedAtMs: -Infinity, asking: null }]),
+  );
+
+  constructor(channel: ControlChannel, mask: Mask) {
+    this.#channel = channel;
+    this.#mask = mask;
+  }
+
+  /** What is known now; waits for a moment where nothing is. @throws BrokerError when nothing is known and the broker cannot be asked */
+  async *answer(
+    { of, workers }: { readonly of: readonly Inspection[]; readonly workers: readonly string[] | null },
+    signal: AbortSignal,
+  ): AsyncGenerator<InspectionPart, void, undefined> {
+    const asking = of.map((each) => this.#refresh(each));
+    const isUnknown = (each: Inspection): boolean => this.#keptOf(each).answers.size === 0;
+    if (of.some(isUnknown)) {
+      const first = Promise.all(asking.filter((_, index) => isUnknown(of[index] ?? 'stats')));
+      await Promise.race([first, delay(FIRST_ANSWER_MS, undefined, { signal, ref: false })]);
+    }
+    for (const each of of) yield* this.#known(each, workers);
+  }
+
+  *#known(of: Inspection, workers: readonly string[] | null): Generator<InspectionPart> {
+    const { answers } = this.#keptOf(of);
+    for (const worker of workers ?? answers.keys()) {
+      const told = answers.get(worker);
+      const at = told === undefined ? null : told.atMs / 1000;
+      yield { kind: 'inspection', of, worker, at, value: told?.value ?? null, error: told?.error ?? null };
+    }
+  }
+
+  #keptOf(of: Inspection): Kept {
+    const kept = this.#kept.get(of);
+    if (kept === undefined) throw new TypeError(`no inspection "${of}"`);
+    return kept;
+  }
+
+  /** Asks all workers, unless that is under way or was done just now. */
+  #refresh(of: Inspection): Promise<void> {
+    const kept = this.#keptOf(of);
+    if (kept.asking !== null) return kept.asking;
+    if (performance.now() - kept.askedAtMs < FRESH_MS[of]) return Promise.resolve();
+    kept.askedAtMs = performance.now();
+    const asking = this.#ask(of, kept.answers).finally(() => (kept.asking = null));
+    // whoever waits for it hears of a failure; when nobody does, the next who asks will
+    asking.catch(() => (kept.askedAtMs = -Infinity));
+    return (kept.asking = asking);
+  }
+
+  async #ask(of: Inspection, answers: Map<string, Told>): Promise<void> {
+    const forgotten = Date.now() - FORGOTTEN_MS;
+    for (const [worker, { atMs }] of answers) if (atMs < forgotten) answers.delete(worker);
+    await this.#channel.ask({
+      ...{ command: { method: of }, destination: null, waitMs: WAIT_MS },
+      onReply: (reply) => {
+        if (answers.size < MOST_WORKERS || answers.has(reply.worker)) answers.set(reply.worker, this.#told(reply));
+      },
+    });
+  }
+
+  #told(reply: ControlReply): Told {
+    const atMs = Date.now();
+    const refusal = refusalIn(reply);
+    if (refusal !== null) return { atMs, value: null, error: this.#mask(refusal) };
+    const text = this.#mask.json(reply.value);
+    if (text.length <= LONGEST_ANSWER) return { atMs, value: JSON.parse(text) as unknown, error: null };
+    return { atMs, value: null, error: `its answer has ${text.length} characters, too many to be shown here` };
+  }
+}

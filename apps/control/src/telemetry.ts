@@ -1,0 +1,52 @@
+import type { BrokerStatus } from '@meadow/broker';
+import { describeError, type Logger } from '@meadow/runtime';
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** Every fact about control that an operator may want: one function each, log and metric together. */
+export interface Telemetry {
+  holding(cluster: string): void;
+  released(cluster: string): void;
+  connected(cluster: string, status: BrokerStatus): void;
+  failed(cluster: string, error: unknown): void;
+  strayReply(cluster: string, why: 'late' | 'unreadable'): void;
+  command(cluster: string, method: string, outcome: string): void;
+}
+
+export function createTelemetry(log: Logger, registry: Registry): Telemetry {
+  const registers = [registry];
+  const commands = new Counter({
+    ...{ name: 'meadow_control_commands_total', help: 'commands, by what came of them' },
+    ...{ labelNames: ['cluster', 'method', 'outcome'], registers },
+  });
+  const stray = new Counter({
+    ...{ name: 'meadow_control_stray_replies_total', help: 'answers that came late or cannot be read' },
+    ...{ labelNames: ['cluster', 'why'], registers },
+  });
+  const gauge = (name: string, help: string): Gauge<'cluster'> =>
+    new Gauge({ name, help, labelNames: ['cluster'], registers });
+  const held = gauge('meadow_control_held', '1 while this replica answers for the cluster');
+  const connected = gauge('meadow_control_connected', '1 while the broker can be sent commands');
+  return {
+    holding(cluster) {
+      held.set({ cluster }, 1);
+      log.info({ cluster }, 'answering for the cluster');
+    },
+    released(cluster) {
+      held.remove({ cluster });
+      connected.remove({ cluster });
+      log.info({ cluster }, 'no longer answering for the cluster');
+    },
+    connected(cluster, { state, error }) {
+      connected.set({ cluster }, state === 'connected' ? 1 : 0);
+      if (state === 'failed') log.warn({ cluster, code: error.code }, error.message);
+    },
+    failed(cluster, error) {
+      log.error({ cluster, error: describeError(error) }, 'the cluster cannot be controlled');
+    },
+    strayReply: (cluster, why) => stray.inc({ cluster, why }),
+    command(cluster, method, outcome) {
+      commands.inc({ cluster, method, outcome });
+      log.info({ cluster, method, outcome }, 'command');
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { openBus } from '@meadow/bus';
+import { controlCommand } from '@meadow/celery';
+import { askControlSubject, BUCKETS, clusterDefinition, type ClusterDefinition } from '@meadow/contract';
+import {
+  celeryEnvironment,
+  runPython,
+  startCeleryWorker,
+  startNats,
+  startRabbitmq,
+  startRedis,
+  startService,
+  waitFor,
+} from '@meadow/testkit';
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { expect, test } from 'vitest';
+
+const by = { actor: 'mallory', signed_in: 'anonymous', address: '', user_agent: '' } as const;
+const node = `tester@${hostname()}`;
+const never = new AbortController().signal;
+const INPUTS = 10_000;
+const AT_A_TIME = 50;
+
+const METHODS = [
+  ...['ping', 'active', 'reserved', 'scheduled', 'revoked', 'active_queues', 'stats', 'report', 'clock', 'memsample'],
+  ...['conf', 'registered', 'query_task', 'revoke', 'revoke_by_stamped_headers', 'rate_limit', 'time_limit'],
+  ...['shutdown', 'enable_events', 'disable_events', 'heartbeat', 'pool_grow', 'pool_shrink', 'autoscale'],
+  ...['pool_restart', 'add_consumer', 'cancel_consumer'],
+  // what Celery has and Meadow does not send, and what nobody has
+  ...['hello', 'election', 'objgraph', 'memdump', 'dump_tasks', 'eval', '__class__', ''],
+];
+const KEYS = [
+  ...['task_id', 'ids', 'queue', 'exchange', 'exchange_type', 'routing_key', 'n', 'max', 'min', 'task_name', 'soft'],
+  ...['hard', 'rate_limit', 'signal', 'terminate', 'headers', 'safe', 'with_defaults', 'taskinfoitems', 'builtins'],
+  ...['modules', 'reload', 'destination', 'reply_to', 'ticket', 'method', 'arguments', '__proto__', 'constructor'],
+];
+const TEXTS = [
+  ...[
+    '',
+    ' ',
+    'celery',
+    'no.such',
+    'a'.repeat(300),
+    'ü'.repeat(200),
+    '\0',
+    '\ud800',
+    "'; DROP",
+    '{}',
+    '10/m',
+    'SIGKILL',
+  ],
+  ...['SIGNOPE', '../..', '*', '#', '\x06\x16', '💣', 'None', 'null', '1e999'],
+];
+
+/** The same numbers for the same seed. */
+function randomly(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state % below;
+  };
+}
+
+function anyValue(random: (below: number) => number, depth = 0): unknown {
+  const text = () => TEXTS[random(TEXTS.length)];
+  switch (random(depth > 2 ? 6 : 9)) {
+    case 0:
+      return null;
+    case 1:
+      return random(2) === 0;
+    case 2:
+      return [0, 1, 2, -1, 1.5, 1e308, 2 ** 53, -0][random(8)];
+    case 3:
+    case 4:
+    case 5:
+      return text();
+    case 6:
+      return Array.from({ length: random(4) }, () => anyValue(random, depth + 1));
+    case 7:
+      return Object.fromEntries(Array.from({ length: random(4) }, () => [text() ?? '', anyValue(random, depth + 1)]));
+    default:
+      return [text(), text()];
+  }
+}
+
+function anyCommand(random: (below: number) => number): { method: string } & Record<string, unknown> {
+  const pairs = Array.from({ length: random(5) }, () => [KEYS[random(KEYS.length)] ?? '', anyValue(random)] as const);
+  return { ...Object.fromEntries(pairs), method: METHODS[random(METHODS.length)] ?? '' };
+}
+
+/** What would, as it should, end the worker, stop its consuming, or take all the memory there is. */
+function isMeantToHurt(command: { method: string } & Record<string, unknown>): boolean {
+  if (!controlCommand.safeParse(command).success) return false;
+  return ['shutdown', 'cancel_consumer', 'pool_shrink', 'pool_restart', 'pool_grow'].includes(command.method);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function survives(broker: { readonly url: string } & AsyncDisposable): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  stack.use(broker);
+  const nats = stack.use(await startNats());
+  const bus = stack.use(await openBus({ url: nats.url, name: 'test', signal: never }));
+  await bus.events.ensure();
+  const clusters = await bus.bucket<ClusterDefinition>(BUCKETS.clusters, (value) => clusterDefinition.parse(value));
+  await clusters.put('garden', clusterDefinition.parse({ name: 'garden', broker: broker.url }));
+  const worker = stack.use(await startCeleryWorker({ brokerUrl: broker.url, backendUrl: '' }));
+  stack.use(await startService('control', { natsUrl: nats.url, clickhouseUrl: 'http://127.0.0.1:1' }));
+  const ask = async (question: unknown): Promise<'sent' | 'refused'> => {
+    try {
+      for await (const _ of bus.requests.askInParts(askControlSubject('garden'), question, never));
+      return 'sent';
+    } catch {
+      return 'refused';
+    }
+  };
+  const command = (told: object, workers: unknown = [node]) => ({
+    ...{ kind: 'command', request_id: randomUUID(), by, command: told, workers, wait_ms: 300 },
+  });
+  await waitFor(async () => (await ask(command({ method: 'ping' }))) === 'sent', {
+    ...{ what: 'control to answer', deadlineMs: 20_000, everyMs: 200 },
+  });
+  const random = randomly(2026);
+  const counts = { sent: 0, refused: 0 };
+  for (let done = 0; done < INPUTS; done += AT_A_TIME) {
+    const questions = Array.from({ length: AT_A_TIME }, () => {
+      if (random(20) === 0) return anyValue(random);
+      const told = anyCommand(random);
+      return isMeantToHurt(told) ? null : command(told, random(10) === 0 ? anyValue(random) : [node]);
+    });
+    for (const outcome of await Promise.all(questions.map(ask))) counts[outcome]++;
+  }
+  // a test that refuses everything would prove nothing
+  expect(counts.sent).toBeGreaterThan(500);
+  expect(counts.refused).toBeGreaterThan(5_000);
+  if (!isAlive(worker.pid)) throw new Error(`the worker ended: ${worker.log().slice(-1500)}`);
+  expect(await ask(command({ method: 'ping' }))).toBe('sent');
+  // alive is not enough: one that is deaf takes no task any more
+  await runPython('import garden; garden.add.delay(2, 3)', { env: celeryEnvironment({ brokerUrl: broker.url }) });
+  await waitFor(() => worker.log().includes('garden.add') && /succeeded in/.test(worker.log()), {
+    ...{ what: 'a task after all that', deadlineMs: 20_000, everyMs: 200 },
+  });
+  expect(worker.log()).not.toContain('Unrecoverable error');
+  expect(worker.log()).not.toMatch(/pidbox command error|Traceback[^]*pidbox/);
+}
+
+test('ten thousand hostile questions harm no worker on redis', async () => {
+  await survives(await startRedis());
+}, 300_000);
+
+test('… nor on rabbitmq', async () => {
+  const rabbit = await startRabbitmq();
+  await survives({ url: rabbit.amqpUrl, [Symbol.asyncDispose]: () => rabbit[Symbol.asyncDispose]() });
+}, 300_000);
