@@ -55,26 +55,28 @@ export async function* runCommand(
     command = await readCommand(question, deps);
   } catch (error) {
     await record('refused', messageOf(error), []);
-    deps.telemetry.command(deps.cluster, method, 'refused');
+    // what was asked for may be no method at all, and is no label then
+    deps.telemetry.command(deps.cluster, '', 'refused');
     throw error;
   }
-  const silent = isInspection(command.method);
-  if (!silent) await record('begun', '', []);
+  const isRecorded = !isInspection(command.method);
+  if (isRecorded) await record('begun', '', []);
   const workers: WorkerPart[] = [];
   try {
     for await (const part of send(command, question, deps, began, signal)) {
-      if (part.kind === 'worker') workers.push(part);
+      workers.push(part);
       yield part;
     }
     let end = signal.aborted ? stopped(workers) : conclude(workers, question.workers);
-    if (FOR_ALL.has(command.method))
+    if (FOR_ALL.has(command.method)) {
       end = { ...end, detail: await followed(command, question, deps, workers, end.detail) };
+    }
     deps.telemetry.command(deps.cluster, method, end.outcome);
-    if (!silent) await record(end.outcome, end.detail, workers);
+    if (isRecorded) await record(end.outcome, end.detail, workers);
     yield end;
   } catch (error) {
     deps.telemetry.command(deps.cluster, method, 'failed');
-    if (!silent) await record('failed', messageOf(error), workers);
+    if (isRecorded) await record('failed', messageOf(error), workers);
     throw error;
   }
 }
@@ -102,7 +104,7 @@ async function* send(
   deps: CommandDeps,
   began: number,
   signal: AbortSignal,
-): AsyncGenerator<WorkerPart | Extract<ControlPart, { kind: 'sent' }>> {
+): AsyncGenerator<WorkerPart> {
   const { channel } = deps;
   const { workers, wait_ms: waitMs } = question;
   if (command.method === 'shutdown') return yield* shutDown(command, question, deps, began, signal);
@@ -130,7 +132,7 @@ async function* gather(
   { channel, mask }: CommandDeps,
   began: number,
   signal: AbortSignal,
-): AsyncGenerator<WorkerPart | Extract<ControlPart, { kind: 'sent' }>> {
+): AsyncGenerator<WorkerPart> {
   const answered: ControlReply[] = [];
   let wake = (): void => undefined;
   let answers: ControlAnswers | null = null;
@@ -152,12 +154,11 @@ async function* gather(
     if (answers !== null) break;
     await Promise.race([asking, new Promise<void>((resolve) => (wake = resolve))]);
   }
-  const { heard, replies } = await asking;
+  const { replies } = await asking;
   const heardFrom = new Set(replies.map(({ worker }) => worker));
   for (const worker of workers ?? []) {
     if (!heardFrom.has(worker)) yield silentPart(worker, 'no answer in time', began);
   }
-  yield { kind: 'sent', heard };
 }
 
 /** A worker that is told to end never says so: it is done when it no longer answers. */
@@ -167,10 +168,9 @@ async function* shutDown(
   deps: CommandDeps,
   began: number,
   signal: AbortSignal,
-): AsyncGenerator<WorkerPart | Extract<ControlPart, { kind: 'sent' }>> {
+): AsyncGenerator<WorkerPart> {
   const { channel } = deps;
-  const { heard } = await channel.ask({ command, destination: workers, waitMs: 0, signal });
-  yield { kind: 'sent', heard };
+  await channel.ask({ command, destination: workers, waitMs: 0, signal });
   const until = performance.now() + waitMs;
   let left = workers ?? [];
   for (;;) {

@@ -71,8 +71,6 @@ export interface WorkerAnswer {
 export type CommandOutcome = 'done' | 'partly' | 'refused' | 'unanswered' | 'stopped';
 
 export type ControlPart =
-  /** `heard`: by how many programs, on Redis; null where the broker does not tell. */
-  | { readonly kind: 'sent'; readonly heard: number | null }
   | ({ readonly kind: 'worker' } & WorkerAnswer)
   | { readonly kind: 'ended'; readonly outcome: CommandOutcome; readonly detail: string }
   | InspectionPart;

@@ -190,7 +190,7 @@ class Lane {
 const OF_THE_OLD_WAY = /^(?:x-death|x-(?:first|last)-death-.*|x-delivery-count|x-acquired-count|CC|BCC)$/;
 
 /** How a message is to be published again; null when its headers would not come out as they went in. */
-export function republished({ properties }: GetMessage, username: string): Options.Publish | null {
+function republished({ properties }: GetMessage, username: string): Options.Publish | null {
   const { clusterId: _, userId, headers = {}, ...kept } = properties;
   const own = Object.entries(headers).filter(([name]) => !OF_THE_OLD_WAY.test(name));
   if (!own.every(([, value]) => isFaithful(value, 0))) return null;

@@ -14,7 +14,7 @@ export interface Held extends Session {
   toError(error: unknown): BrokerError;
 }
 
-export type HoldOptions<Target, Link extends Held> = Omit<
+type HoldOptions<Target, Link extends Held> = Omit<
   KeepConnectedOptions<Target>,
   'open' | 'minBackoffMs' | 'maxBackoffMs'
 > & {
@@ -36,6 +36,8 @@ export class HeldConnection<Target, Link extends Held> implements AsyncDisposabl
   readonly #done: Promise<void>;
   #status: BrokerStatus = { state: 'connecting', sinceMs: Date.now(), error: null };
   #link: Link | null = null;
+  /** Given up because an answer did not come: whoever else waited on it waited for the same. */
+  readonly #dropped = new WeakSet<Link>();
   #changed = Promise.withResolvers<undefined>();
 
   constructor(options: HoldOptions<Target, Link>) {
@@ -103,6 +105,7 @@ export class HeldConnection<Target, Link extends Held> implements AsyncDisposabl
         signal: signal === undefined ? this.#signal : AbortSignal.any([signal, this.#signal]),
         giveUp: () => undefined,
         onTimeout: () => {
+          this.#dropped.add(link);
           link.drop();
           return timeoutError(this.#facts);
         },
@@ -112,6 +115,7 @@ export class HeldConnection<Target, Link extends Held> implements AsyncDisposabl
       if (signal?.aborted === true || this.#signal.aborted) throw error;
       // a fault of ours is none of the broker's
       if (error instanceof TypeError || error instanceof RangeError) throw error;
+      if (this.#dropped.has(link)) throw timeoutError(this.#facts);
       const told = link.toError(error);
       // who was cut off knows less of the reason than the connection does
       throw told.code === 'BROKER_CLOSED' ? await Promise.race([link.lost, delay(LOST_GRACE_MS, told)]) : told;

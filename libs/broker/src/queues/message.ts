@@ -43,7 +43,7 @@ export interface ShownText {
 }
 
 /** What a broker says of a message without its being decoded. */
-export type MessageFacts = Pick<WaitingMessage, 'position' | 'handle' | 'bytes'>;
+type MessageFacts = Pick<WaitingMessage, 'position' | 'handle' | 'bytes'>;
 
 /** A message whose bytes are too many to be read here: what else is known of it. */
 export function unreadMessage(facts: MessageFacts, says: string): WaitingMessage {

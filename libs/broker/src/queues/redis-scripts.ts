@@ -91,7 +91,7 @@ for n = 1, #page[2], 2 do
 end
 return told`;
 
-export interface LookOptions {
+interface LookOptions {
   readonly offset: number;
   readonly limit: number;
   /** A longer message is told without its bytes. */
@@ -112,7 +112,7 @@ export interface ListedMessage {
   readonly payload: Buffer | null;
 }
 
-export interface ListsLook {
+interface ListsLook {
   readonly lengths: readonly number[];
   readonly messages: readonly ListedMessage[];
 }

@@ -3,7 +3,7 @@ import type { ReprNode } from '../repr/node.ts';
 import type { JsonTree } from './json-tree.ts';
 
 /** Why JSON cannot have a value for certain: the first place that leaves a doubt, and what is there. */
-export interface ReprDoubt {
+interface ReprDoubt {
   readonly where: string;
   readonly what: string;
   /** A text that can be read in two ways; otherwise a value that JSON does not have. */
