@@ -135,6 +135,8 @@ async function openNode(options: RabbitmqOptions): Promise<RabbitmqServer> {
 function nodeEnvironment(folder: string, nodeName: string, port: number, distPort: number, mapperPort: number) {
   return {
     HOME: folder,
+    // its tools take arguments for Latin-1 otherwise
+    LC_ALL: 'C.UTF-8',
     // a command that dies would leave its dump in the caller's directory
     ERL_CRASH_DUMP: join(folder, 'erl_crash.dump'),
     ERL_EPMD_PORT: String(mapperPort),
