@@ -1,4 +1,4 @@
-import type { ControlChannel } from '@meadow/broker';
+import type { ControlAsk, ControlChannel } from '@meadow/broker';
 import { refusalIn, type ControlReply } from '@meadow/celery';
 import { INSPECTIONS, type Inspection, type InspectionPart, type Mask } from '@meadow/contract';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,6 +17,12 @@ const FORGOTTEN_MS = 10 * 60_000;
 /** A longer answer is told as such instead. Characters of JSON. */
 const LONGEST_ANSWER = 1_000_000;
 const MOST_WORKERS = 20_000;
+
+/** What a worker says of a task beside its name. */
+const TASK_FACTS = ['rate_limit', 'soft_time_limit', 'time_limit'];
+
+const commandOf = (of: Inspection): ControlAsk['command'] =>
+  of === 'registered' ? { method: of, taskinfoitems: TASK_FACTS } : { method: of };
 
 interface Told {
   readonly atMs: number;
@@ -91,7 +97,7 @@ export class Inspections {
     const forgotten = Date.now() - FORGOTTEN_MS;
     for (const [worker, { atMs }] of answers) if (atMs < forgotten) answers.delete(worker);
     await this.#channel.ask({
-      ...{ command: { method: of }, destination: null, waitMs: WAIT_MS },
+      ...{ command: commandOf(of), destination: null, waitMs: WAIT_MS },
       onReply: (reply) => {
         if (answers.size < MOST_WORKERS || answers.has(reply.worker)) answers.set(reply.worker, this.#told(reply));
       },

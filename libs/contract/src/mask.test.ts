@@ -6,6 +6,7 @@ const mask = createMask(maskingPolicy.parse({}));
 
 test.each([
   [`{'password': 'hunter2', 'user': 'ann'}`, `{'password': '***', 'user': 'ann'}`],
+  [`{'routing_key': 'reports.daily', 'key': 'k'}`, `{'routing_key': 'reports.daily', 'key': '***'}`],
   [`{"apiKey": "abc", "n": 1}`, `{"apiKey": "***", "n": 1}`],
   [`{'db_dsn': b'postgres'}`, `{'db_dsn': '***'}`],
   [`connect(host='h', passwd='it\\'s', port=1)`, `connect(host='h', passwd='***', port=1)`],

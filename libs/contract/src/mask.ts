@@ -17,7 +17,7 @@ const MARKS = ['://', 'eyJ'];
 
 /** Words that hold one of the above and are no secret. Cut out of a key before it is judged: `author_token` still is one. */
 const HARMLESS =
-  /authors?(?![a-z]*i[sz])|keyboards?|keywords?|keyerror|monkeys?|passengers?|passed|passing|passes|(?<![a-z])bypass(?![a-z])|compass(?!w)|tokenizers?|(?:max|prompt|completion|input|output|total)_tokens/gi;
+  /authors?(?![a-z]*i[sz])|keyboards?|keywords?|keyerror|monkeys?|passengers?|passed|passing|passes|(?<![a-z])bypass(?![a-z])|compass(?!w)|tokenizers?|(?:max|prompt|completion|input|output|total)_tokens|routing_key/gi;
 
 /** Names of exceptions are followed by `: message`, which is no value of theirs (`KeyError: 'customer'`). */
 const EXCEPTION_NAME = /(?:error|exception|warning)$/i;

@@ -1,6 +1,7 @@
 import type {
   ClusterLine,
   ClusterLoss,
+  CommandResult,
   Facets,
   IngestState,
   LiveMessage,
@@ -12,7 +13,16 @@ import type {
   WorkerDetail,
   WorkerLine,
 } from '@meadow/api';
-import type { Finding, GapRecord, PoisonRecord, TaskEventRow, TaskListRow, WorkerRow } from '@meadow/contract';
+import type {
+  Finding,
+  GapRecord,
+  Inspection,
+  InspectionPart,
+  PoisonRecord,
+  TaskEventRow,
+  TaskListRow,
+  WorkerRow,
+} from '@meadow/contract';
 import type { TaskFilter } from '../live/task-filter.ts';
 
 /** What a live subscription tells. After `onEnd` nothing more comes. */
@@ -46,6 +56,22 @@ interface SpanInput extends OfCluster {
   readonly range: RangeName;
 }
 
+interface InspectInput {
+  readonly cluster: string;
+  readonly of: readonly Inspection[];
+  /** Null for all. */
+  readonly workers: readonly string[] | null;
+}
+
+interface RunInput {
+  readonly cluster: string;
+  /** `method`, and beside it the arguments, under Celery's names. */
+  readonly command: { readonly method: string; readonly [argument: string]: unknown };
+  /** Null for every worker that hears it. */
+  readonly workers: readonly string[] | null;
+  readonly waitMs: number;
+}
+
 /** Everything the pages ask of the server. Failures are `Fault`s. */
 export interface Api {
   clusters(signal: AbortSignal): Promise<readonly ClusterLine[]>;
@@ -60,6 +86,10 @@ export interface Api {
     input: { readonly cluster: string; readonly worker: string; readonly range: RangeName },
     signal: AbortSignal,
   ): Promise<WorkerDetail>;
+  /** What workers told of themselves last; one that is silent is waited for by nobody. */
+  inspect(input: InspectInput, signal: AbortSignal): Promise<readonly InspectionPart[]>;
+  /** Tells workers something and gathers their answers. It cannot be called back: it is sent at once. */
+  run(input: RunInput): Promise<CommandResult>;
   system(signal: AbortSignal): Promise<SystemStatus>;
   ingest(signal: AbortSignal): Promise<IngestState>;
   loss(input: SpanInput, signal: AbortSignal): Promise<readonly ClusterLoss[]>;

@@ -1,5 +1,12 @@
 import type { AppRouter } from '@meadow/api';
-import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink, type TRPCClient } from '@trpc/client';
+import {
+  createTRPCClient,
+  httpBatchLink,
+  httpLink,
+  httpSubscriptionLink,
+  splitLink,
+  type TRPCClient,
+} from '@trpc/client';
 import type { TaskFilter } from '../live/task-filter.ts';
 import type { Api, LiveHandlers } from './api.ts';
 import { toFault } from './fault.ts';
@@ -14,7 +21,12 @@ export function trpcApi(base: string): Api {
       splitLink({
         condition: (operation) => operation.type === 'subscription',
         true: httpSubscriptionLink({ url }),
-        false: httpBatchLink({ url, maxURLLength: 8000 }),
+        false: splitLink({
+          // workers may take their time, which nothing else is to wait for
+          condition: (operation) => operation.path.startsWith('control.'),
+          true: httpLink({ url }),
+          false: httpBatchLink({ url, maxURLLength: 8000 }),
+        }),
       }),
     ],
   });
@@ -32,6 +44,17 @@ export function trpcApi(base: string): Api {
     facets: ({ cluster }, signal) => told(client.tasks.facets.query(of(cluster), { signal })),
     workers: ({ cluster }, signal) => told(client.workers.list.query(of(cluster), { signal })),
     worker: (input, signal) => told(client.workers.get.query(input, { signal })),
+    inspect: async ({ cluster, of, workers }, signal) => {
+      const named = workers === null ? {} : { workers: [...workers] };
+      const parts = await told(client.control.inspect.query({ cluster, of: [...of], ...named }, { signal }));
+      // JSON leaves no value out, whatever its type says
+      return parts.map((part) => ({ ...part, value: part.value ?? null }));
+    },
+    run: async ({ cluster, command, workers, waitMs }) => {
+      const named = workers === null ? null : [...workers];
+      const result = await told(client.control.run.mutate({ cluster, command, workers: named, waitMs }));
+      return { ...result, workers: result.workers.map((answer) => ({ ...answer, value: answer.value ?? null })) };
+    },
     system: (signal) => told(client.system.status.query(undefined, { signal })),
     ingest: (signal) => told(client.system.ingest.query(undefined, { signal })),
     loss: ({ cluster, range }, signal) => told(client.system.loss.query({ ...of(cluster), range }, { signal })),

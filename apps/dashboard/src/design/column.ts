@@ -4,6 +4,8 @@ import type { Snippet } from 'svelte';
 export interface Column<Row> {
   readonly id: string;
   readonly label: string;
+  /** Stands above the column instead of its label. */
+  readonly head?: Snippet;
   /** Width as a grid track, e.g. `8rem` or `minmax(10rem, 2fr)`. */
   readonly track: string;
   /** 1 stays longest; 2 leaves below about 900 px, 3 below about 1150 px of table width. @default 1 */

@@ -15,6 +15,12 @@ export function formatDuration(seconds: number | null): string {
   return coarse(Math.round(seconds));
 }
 
+/** The same for what is counted in whole seconds: `39 s` rather than `39.0 s`. */
+export function formatSeconds(seconds: number | null): string {
+  const whole = seconds !== null && Number.isInteger(seconds) && seconds >= 0 && seconds < MINUTE;
+  return whole ? `${seconds} s` : formatDuration(seconds);
+}
+
 function coarse(seconds: number): string {
   if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} m ${pad(seconds % MINUTE)} s`;
   if (seconds < DAY) return `${Math.floor(seconds / HOUR)} h ${pad(Math.floor((seconds % HOUR) / MINUTE))} m`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatDuration } from './duration.ts';
+import { formatDuration, formatSeconds } from './duration.ts';
 import { delta, formatBytes, formatCount, formatRate, formatShare } from './number.ts';
 import { formatAbsolute, formatClock, formatRelative } from './time.ts';
 
@@ -21,6 +21,15 @@ describe('durations', () => {
     [-1.5, '−1.50 s'],
   ])('%s seconds read as %s', (seconds, text) => {
     expect(formatDuration(seconds)).toBe(text);
+  });
+
+  test.each([
+    [null, '–'],
+    [39, '39 s'],
+    [0.5, '500 ms'],
+    [65, '1 m 05 s'],
+  ])('%s whole seconds read as %s', (seconds, text) => {
+    expect(formatSeconds(seconds)).toBe(text);
   });
 });
 
