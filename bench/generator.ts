@@ -20,11 +20,14 @@ const socket = connect(load.redisPort, '127.0.0.1');
 await once(socket, 'connect');
 let messages = 0;
 let replies = 0;
+let unheard = 0;
 let stored = 0;
 let stopping = false;
 socket.on('data', (data) => {
   if (data.includes(0x2d)) throw new Error(`redis: ${data.toString()}`);
   replies += data.length;
+  // `:0`: nobody was subscribed
+  for (let at = data.indexOf(0x30); at >= 0; at = data.indexOf(0x30, at + 1)) unheard++;
 });
 process.on('message', (message: { stored: number; stop: boolean }) => {
   stored = message.stored;
@@ -50,7 +53,7 @@ clearInterval(telling);
 tell(true);
 
 function tell(done: unknown): void {
-  const report: LoadReport = { sent: traffic.sent, done: done === true };
+  const report: LoadReport = { sent: traffic.sent, unheard, done: done === true };
   process.send?.(report);
 }
 

@@ -83,6 +83,7 @@ export async function ingest(args: readonly string[]): Promise<void> {
         redis: round(((cpuSeconds(system.redisPid) - redisBefore) * 1e6) / sent.events),
         generator: round((load.cpu() * 1e6) / sent.events),
       },
+      unheard_messages: load.unheard(),
       ...truth,
       rss_mb: rss,
       flower,

@@ -24,12 +24,16 @@ export interface LoadOptions {
 /** What the generator tells. */
 export interface LoadReport {
   readonly sent: Sent;
+  /** Messages that Redis took while nobody was subscribed. */
+  readonly unheard: number;
   readonly done: boolean;
 }
 
 export interface Load extends AsyncDisposable {
   /** Published so far. */
   sent(): Sent;
+  /** Messages that Redis took while nobody was subscribed. */
+  unheard(): number;
   /** Says how many events are stored, by which the generator paces itself. */
   stored(events: number): void;
   /** Asks for the end. */
@@ -42,7 +46,7 @@ export interface Load extends AsyncDisposable {
 /** Starts the generator. */
 export function startLoad(options: LoadOptions): Load {
   const child = fork(fileURLToPath(new URL('./generator.ts', import.meta.url)), [JSON.stringify(options)]);
-  let last: LoadReport = { sent: { events: 0, tasks: 0, byType: {} }, done: false };
+  let last: LoadReport = { sent: { events: 0, tasks: 0, byType: {} }, unheard: 0, done: false };
   let cpu = 0;
   const { pid } = child;
   const finished = new Promise<void>((resolve, reject) => {
@@ -56,6 +60,7 @@ export function startLoad(options: LoadOptions): Load {
   finished.catch(() => undefined);
   return {
     sent: () => last.sent,
+    unheard: () => last.unheard,
     stored: (events) => child.connected && child.send({ stored: events, stop: false }),
     stop: () => child.connected && child.send({ stored: 0, stop: true }),
     finished,

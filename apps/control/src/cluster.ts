@@ -12,6 +12,7 @@ import { prettifyError } from 'zod';
 import type { Audit } from './audit.ts';
 import { runCommand } from './commands.ts';
 import { Inspections } from './inspections.ts';
+import { sampleQueues } from './queue-sampler.ts';
 import { Revokes, type OpenRevoke } from './revokes.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -85,6 +86,7 @@ async function serve(definition: ClusterDefinition, deps: ClusterDeps, signal: A
   const revokes = new Revokes({ cluster: name, channel, bus, bucket: deps.revokes, telemetry, signal });
   await revokes.resume();
   telemetry.holding(name);
+  const sampling = sampleQueues({ definition, replica: deps.replica, stream: bus.events, telemetry, signal });
   const answer = (asked: unknown, ends: AbortSignal): AsyncIterable<ControlPart> => {
     const question = controlQuestion.safeParse(asked);
     if (!question.success) throw new Error(prettifyError(question.error));
@@ -94,6 +96,7 @@ async function serve(definition: ClusterDefinition, deps: ClusterDeps, signal: A
   try {
     await requests.answerInParts(askControlSubject(name), answer, options);
   } finally {
+    await sampling;
     telemetry.released(name);
   }
 }

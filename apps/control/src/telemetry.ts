@@ -9,6 +9,8 @@ export interface Telemetry {
   connected(cluster: string, status: BrokerStatus): void;
   failed(cluster: string, error: unknown): void;
   strayReply(cluster: string, why: 'late' | 'unreadable'): void;
+  /** A look at the queues; null when it did not fail. Said once, until it changes. */
+  queuesLook(cluster: string, error: unknown): void;
   command(cluster: string, method: string, outcome: string): void;
 }
 
@@ -22,6 +24,11 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
     ...{ name: 'meadow_control_stray_replies_total', help: 'answers that came late or cannot be read' },
     ...{ labelNames: ['cluster', 'why'], registers },
   });
+  const unseen = new Counter({
+    ...{ name: 'meadow_control_queue_looks_failed_total', help: 'looks at the queues that failed' },
+    ...{ labelNames: ['cluster'], registers },
+  });
+  const blind = new Set<string>();
   const gauge = (name: string, help: string): Gauge<'cluster'> =>
     new Gauge({ name, help, labelNames: ['cluster'], registers });
   const held = gauge('meadow_control_held', '1 while this replica answers for the cluster');
@@ -32,6 +39,7 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
       log.info({ cluster }, 'answering for the cluster');
     },
     released(cluster) {
+      blind.delete(cluster);
       held.remove({ cluster });
       connected.remove({ cluster });
       log.info({ cluster }, 'no longer answering for the cluster');
@@ -42,6 +50,16 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
     },
     failed(cluster, error) {
       log.error({ cluster, error: describeError(error) }, 'the cluster cannot be controlled');
+    },
+    queuesLook(cluster, error) {
+      if (error === null) {
+        if (blind.delete(cluster)) log.info({ cluster }, 'the queues are seen again');
+        return;
+      }
+      unseen.inc({ cluster });
+      if (blind.has(cluster)) return;
+      blind.add(cluster);
+      log.warn({ cluster, error: describeError(error) }, 'the queues are not seen');
     },
     strayReply: (cluster, why) => stray.inc({ cluster, why }),
     command(cluster, method, outcome) {

@@ -3,11 +3,13 @@ import {
   askControlSubject,
   BUCKETS,
   clusterDefinition,
+  queueSample,
   type AuditRecord,
   type ClusterDefinition,
   type ControlPart,
   type ControlQuestionInput,
   type InspectionPart,
+  type QueueSample,
 } from '@meadow/contract';
 import {
   celeryEnvironment,
@@ -31,16 +33,35 @@ const never = new AbortController().signal;
 
 type Command = Extract<ControlQuestionInput, { kind: 'command' }>['command'];
 
+/** What was published of a kind so far, in order. */
+async function recordsOf<Record>(bus: Bus, kind: 'audit' | 'queue'): Promise<Record[]> {
+  const records: Record[] = [];
+  const { messages } = await bus.events.state();
+  if (messages === 0) return records;
+  for await (const batch of bus.events.read(0, AbortSignal.timeout(10_000))) {
+    if (batch.kind === kind) {
+      const lines = Buffer.from(batch.data).toString().trim().split('\n');
+      records.push(...lines.map((line) => JSON.parse(line) as Record));
+    }
+    if (batch.pending === 0) break;
+  }
+  return records;
+}
+
 /** Control as a process of its own, and a cluster with a worker of each kind of pool. */
-async function openRig(broker: { readonly url: string } & AsyncDisposable) {
+async function openRig(broker: { readonly url: string; readonly management?: string } & AsyncDisposable) {
   const stack = new AsyncDisposableStack();
   stack.use(broker);
   const nats = stack.use(await startNats());
   const bus: Bus = stack.use(await openBus({ url: nats.url, name: 'test', signal: never }));
   await bus.events.ensure();
-  const definition = clusterDefinition.parse({ name: 'garden', broker: broker.url });
+  const definition = clusterDefinition.parse({ name: 'garden', broker: broker.url, management: broker.management });
   const clusters = await bus.bucket<ClusterDefinition>(BUCKETS.clusters, (value) => clusterDefinition.parse(value));
   await clusters.put('garden', definition);
+  // before control looks: it looks for new queues once a minute
+  await runPython('import garden\nfor n in range(7): garden.add.apply_async((n, n), queue="nobody-takes-these")', {
+    env: celeryEnvironment({ brokerUrl: broker.url }),
+  });
   const control = stack.use(await startService('control', { natsUrl: nats.url, clickhouseUrl: 'http://127.0.0.1:1' }));
   const workers = new Map<string, CeleryWorker>();
   const start = async (name: string, args: readonly string[], settings = {}): Promise<void> => {
@@ -82,26 +103,17 @@ async function openRig(broker: { readonly url: string } & AsyncDisposable) {
       return parts.find((part) => part.kind === 'worker')?.value;
     },
     /** Every audit record so far, in order. */
-    async audit(): Promise<AuditRecord[]> {
-      const records: AuditRecord[] = [];
-      const { messages } = await bus.events.state();
-      if (messages === 0) return records;
-      for await (const batch of bus.events.read(0, AbortSignal.timeout(10_000))) {
-        if (batch.kind === 'audit') {
-          const lines = Buffer.from(batch.data).toString().trim().split('\n');
-          records.push(...lines.map((line) => JSON.parse(line) as AuditRecord));
-        }
-        if (batch.pending === 0) break;
-      }
-      return records;
-    },
+    audit: () => recordsOf<AuditRecord>(bus, 'audit'),
+    samples: () => recordsOf<QueueSample>(bus, 'queue'),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
 
 type Rig = Awaited<ReturnType<typeof openRig>>;
 
-function commands(broker: () => Promise<{ readonly url: string } & AsyncDisposable>): void {
+function commands(
+  broker: () => Promise<{ readonly url: string; readonly management?: string } & AsyncDisposable>,
+): void {
   let rig: Rig;
   beforeAll(async () => (rig = await openRig(await broker())), 180_000);
   afterAll(() => rig[Symbol.asyncDispose](), 60_000);
@@ -209,6 +221,14 @@ function commands(broker: () => Promise<{ readonly url: string } & AsyncDisposab
     expect(performance.now() - began).toBeLessThan(3_000);
   });
 
+  test('queues are looked at, and what is seen goes the way of events', async () => {
+    const sample = await waitFor(
+      async () => (await rig.samples()).findLast(({ queue, ready }) => queue === 'nobody-takes-these' && ready === 7),
+      { what: 'a sample of the queue', deadlineMs: 40_000, everyMs: 500 },
+    );
+    expect(queueSample.parse(sample)).toMatchObject({ cluster: 'garden' });
+  }, 60_000);
+
   test('a revoke tells where the task is, and terminating ends it', async () => {
     await runPython('import garden; garden.slow.apply_async((120, 120), task_id="long-one")', {
       env: celeryEnvironment({ brokerUrl: rig.brokerUrl }),
@@ -261,8 +281,9 @@ function isAlive(pid: number): boolean {
 describe('over redis', () => commands(startRedis));
 describe('over rabbitmq', () =>
   commands(async () => {
-    const rabbit = await startRabbitmq();
-    return { url: rabbit.amqpUrl, [Symbol.asyncDispose]: () => rabbit[Symbol.asyncDispose]() };
+    const rabbit = await startRabbitmq({ management: true });
+    const management = rabbit.managementUrl ?? '';
+    return { url: rabbit.amqpUrl, management, [Symbol.asyncDispose]: () => rabbit[Symbol.asyncDispose]() };
   }));
 
 test('another replica takes over when the first is killed', async () => {
