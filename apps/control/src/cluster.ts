@@ -77,7 +77,7 @@ async function serve(definition: ClusterDefinition, deps: ClusterDeps, signal: A
     });
   } catch (error) {
     if (!(error instanceof BrokerConfigError)) throw error;
-    telemetry.failed(name, error);
+    telemetry.undefinable(name, error);
     // it can never work: whoever asks is told so, until the definition is another
     return requests.answerInParts(askControlSubject(name), () => failing(error), options);
   }

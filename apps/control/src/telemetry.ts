@@ -1,4 +1,4 @@
-import type { BrokerStatus } from '@meadow/broker';
+import type { BrokerConfigError, BrokerStatus } from '@meadow/broker';
 import { describeError, type Logger } from '@meadow/runtime';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
@@ -8,6 +8,8 @@ export interface Telemetry {
   released(cluster: string): void;
   connected(cluster: string, status: BrokerStatus): void;
   failed(cluster: string, error: unknown): void;
+  /** A definition that can never work. */
+  undefinable(cluster: string, error: BrokerConfigError): void;
   strayReply(cluster: string, why: 'late' | 'unreadable'): void;
   /** A look at the queues; null when it did not fail. Said once, until it changes. */
   queuesLook(cluster: string, error: unknown): void;
@@ -46,7 +48,11 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
     },
     connected(cluster, { state, error }) {
       connected.set({ cluster }, state === 'connected' ? 1 : 0);
-      if (state === 'failed') log.warn({ cluster, code: error.code }, error.message);
+      // the collector warns of the same broker: once is enough
+      if (state === 'failed') log.info({ cluster, code: error.code }, error.message);
+    },
+    undefinable(cluster, { code, message }) {
+      log.info({ cluster, code }, message);
     },
     failed(cluster, error) {
       log.error({ cluster, error: describeError(error) }, 'the cluster cannot be controlled');
@@ -59,7 +65,7 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
       unseen.inc({ cluster });
       if (blind.has(cluster)) return;
       blind.add(cluster);
-      log.warn({ cluster, error: describeError(error) }, 'the queues are not seen');
+      log.info({ cluster, error: describeError(error) }, 'the queues are not seen');
     },
     strayReply: (cluster, why) => stray.inc({ cluster, why }),
     command(cluster, method, outcome) {

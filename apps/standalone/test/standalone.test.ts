@@ -54,7 +54,7 @@ test('the supervisor tells of its processes', async () => {
   const ask = async (path: string) => fetch(`http://127.0.0.1:${health}${path}`);
   expect([(await ask('/livez')).status, (await ask('/readyz')).status]).toEqual([200, 200]);
   const metrics = await (await ask('/metrics')).text();
-  for (const name of ['nats-server', 'clickhouse', 'collector', 'aggregator', 'gateway']) {
+  for (const name of ['nats-server', 'clickhouse', 'collector', 'aggregator', 'control', 'gateway']) {
     expect(metrics).toContain(`meadow_standalone_process_up{process="${name}"} 1`);
   }
 });
