@@ -29,7 +29,7 @@ export interface ClusterDeps {
 }
 
 /** When the service ends, so long the next collector may take to listen before this one stops. */
-const HANDOVER_MS = 2_000;
+const HANDOVER_MS = 3_500;
 const FAULT_WAIT_MS = 10_000;
 
 /**
