@@ -116,8 +116,7 @@ test('a worker is pinged, grows, is given a rate limit and is shut down by hand'
   await waitFor(() => log().includes('Got shutdown from remote'), {
     what: 'the worker to say that it was told to end',
   });
-  const pid = workers.get('prefork')?.pid ?? 0;
-  await waitFor(() => !isAlive(pid), { what: 'the worker to end', deadlineMs: 20_000 });
+  await waitFor(() => workers.get('prefork')?.ended() === true, { what: 'the worker to end', deadlineMs: 20_000 });
   await page.getByText('Offline', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Actions' }).click();
   await page.getByRole('menu').getByText('It is offline: nobody would hear it.').waitFor();
@@ -174,12 +173,3 @@ test('every part of a worker’s page fits a phone and a desk, in the dark and i
   }
   expect(browser.errors).toEqual([]);
 }, 60_000);
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

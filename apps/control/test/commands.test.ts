@@ -264,18 +264,12 @@ function commands(
     const { workers, end } = await rig.tell({ method: 'shutdown' }, ['end'], 20_000);
     expect(workers['end']).toMatchObject({ outcome: 'done' });
     expect(end).toMatchObject({ outcome: 'done' });
-    const pid = rig.workers.get('end')?.pid ?? 0;
-    await waitFor(() => !isAlive(pid), { what: 'the end of the worker', deadlineMs: 20_000, everyMs: 200 });
+    await waitFor(() => rig.workers.get('end')?.ended() === true, {
+      what: 'the end of the worker',
+      deadlineMs: 20_000,
+      everyMs: 200,
+    });
   }, 60_000);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 describe('over redis', () => commands(startRedis));

@@ -3,9 +3,12 @@ import { z } from 'zod';
 import { RANGES } from './range.ts';
 
 const cluster = clusterName.optional();
-const shortText = (most: number) =>
+export const shortText = (most: number) =>
   z.string().min(1, 'leave it out rather than empty').max(most, `at most ${most} characters`);
-const unixSeconds = z.number().min(0, 'use Unix seconds').max(253_402_300_799, 'use Unix seconds, not milliseconds');
+export const unixSeconds = z
+  .number()
+  .min(0, 'use Unix seconds')
+  .max(253_402_300_799, 'use Unix seconds, not milliseconds');
 const range = z.enum(RANGES, `use one of ${RANGES.join(', ')}`);
 
 export const clusterInput = z.strictObject({ cluster });

@@ -1,12 +1,12 @@
 /**
- * Waits for `work`, at most `ms`, and not beyond the abort of `signal`; then calls `giveUp`, which must make `work` end,
+ * Waits for `work`, at most `ms`, and not beyond the abort of `signal`, where there is one; then calls `giveUp`, which must make `work` end,
  * and throws what `onTimeout` makes, or the signal's reason. The late outcome of `work` is ignored.
  */
 export async function withDeadline<T>(
   work: Promise<T>,
   options: {
     readonly ms: number;
-    readonly signal: AbortSignal;
+    readonly signal?: AbortSignal | undefined;
     readonly giveUp: () => void;
     readonly onTimeout: () => Error;
   },
@@ -16,15 +16,16 @@ export async function withDeadline<T>(
     options.giveUp();
     reject(reason);
   };
-  const onAbort = (): void => stop(options.signal.reason);
+  const { signal } = options;
+  const onAbort = (): void => stop(signal?.reason);
   const timer = setTimeout(() => stop(options.onTimeout()), options.ms);
-  options.signal.addEventListener('abort', onAbort, { once: true });
-  if (options.signal.aborted) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
   work.catch(() => undefined);
   try {
     return await Promise.race([work, promise]);
   } finally {
     clearTimeout(timer);
-    options.signal.removeEventListener('abort', onAbort);
+    signal?.removeEventListener('abort', onAbort);
   }
 }

@@ -150,7 +150,7 @@ function conformance(broker: () => Promise<{ readonly url: string } & AsyncDispo
       ...{ command: { method: 'shutdown' }, destination: [nodeOf('three')], waitMs: 0 },
     });
     expect({ replies, ended }).toEqual({ replies: [], ended: 'deadline' });
-    await waitFor(() => !isAlive(third.pid), { what: 'the end of the worker', deadlineMs: 20_000, everyMs: 200 });
+    await waitFor(() => third.ended(), { what: 'the end of the worker', deadlineMs: 20_000, everyMs: 200 });
     await third[Symbol.asyncDispose]();
     expect(namesIn((await ping(5_000, [nodeOf('one'), nodeOf('two')])).replies)).toHaveLength(2);
   }, 60_000);
@@ -164,15 +164,6 @@ function conformance(broker: () => Promise<{ readonly url: string } & AsyncDispo
       for (const { replies } of await Promise.all(asks)) expect(namesIn(replies)).toEqual(names);
     }
   }, 300_000);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 describe('over redis', () => {

@@ -37,6 +37,8 @@ export interface CeleryWorker extends AsyncDisposable {
   /** Node name before the @. */
   readonly name: string;
   log(): string;
+  /** True once its process has ended. */
+  ended(): boolean;
   /** Warm shutdown, SIGKILL after 15 s. */
   stop(): Promise<void>;
   kill9(): Promise<void>;

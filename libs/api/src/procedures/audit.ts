@@ -1,11 +1,8 @@
 import { AUDIT_OUTCOMES, AUDIT_TARGETS, clusterName, type AuditRow } from '@meadow/contract';
 import { z } from 'zod';
 import type { AuditPage } from '../answers.ts';
+import { shortText, unixSeconds } from '../inputs.ts';
 import { procedure, router } from '../trpc.ts';
-
-const text = (most: number) =>
-  z.string().min(1, 'leave it out rather than empty').max(most, `at most ${most} characters`);
-const unixSeconds = z.number().min(0, 'use Unix seconds').max(253_402_300_799, 'use Unix seconds, not milliseconds');
 
 export const audit = router({
   /** What was commanded, newest first, without what each worker answered. @throws CURSOR_INVALID */
@@ -13,16 +10,16 @@ export const audit = router({
     .input(
       z.strictObject({
         cluster: clusterName.optional(),
-        actor: text(300).optional(),
+        actor: shortText(300).optional(),
         /** Exact, or a prefix when it ends in `*`. */
-        action: text(300).optional(),
+        action: shortText(300).optional(),
         outcomes: z.array(z.enum(AUDIT_OUTCOMES)).min(1, 'leave it out to see all').optional(),
         targetKind: z.enum(AUDIT_TARGETS).optional(),
-        target: text(300).optional(),
-        text: text(500).optional(),
+        target: shortText(300).optional(),
+        text: shortText(500).optional(),
         from: unixSeconds.optional(),
         to: unixSeconds.optional(),
-        cursor: text(4000).optional(),
+        cursor: shortText(4000).optional(),
         limit: z.int().min(1, 'from 1 to 200').max(200, 'from 1 to 200').default(50),
       }),
     )
@@ -30,6 +27,6 @@ export const audit = router({
 
   /** Every record of one request, oldest first, whole. */
   request: procedure
-    .input(z.strictObject({ cluster: clusterName, requestId: text(300) }))
+    .input(z.strictObject({ cluster: clusterName, requestId: shortText(300) }))
     .query(async ({ ctx, input }): Promise<readonly AuditRow[]> => ctx.questions.auditRequest(input, ctx.hungUp)),
 });

@@ -8,9 +8,11 @@ import {
 import type { ClusterDefinition } from '@meadow/contract';
 import { randomUUID } from 'node:crypto';
 import { amqpError } from '../amqp/errors.ts';
-import type { BrokerError } from '../errors.ts';
+import { withDeadline } from '../deadline.ts';
+import type { BrokerFacts } from '../errors.ts';
 import type { BrokerStatus } from '../event-source.ts';
-import { keepConnected, type KeepConnectedOptions, type Session } from '../keep-connected.ts';
+import { HeldConnection } from '../held-connection.ts';
+import type { KeepConnectedOptions, Session } from '../keep-connected.ts';
 import { timeoutError } from '../network-error.ts';
 import { redisError } from '../redis/errors.ts';
 import { parseBrokerUrl, type AmqpTarget, type RedisTarget } from '../url.ts';
@@ -107,35 +109,29 @@ export function openControlChannel(definition: ControlDefinition, options: Contr
 
 class Channel implements ControlChannel {
   readonly transport: 'redis' | 'amqp';
-  readonly #endpoint: string;
+  readonly #facts: BrokerFacts;
   readonly #definition: ControlDefinition;
   readonly #options: ControlChannelOptions;
-  readonly #end = new AbortController();
-  readonly #signal: AbortSignal;
-  readonly #done: Promise<void>;
+  readonly #held: HeldConnection<RedisTarget, Mailbox> | HeldConnection<AmqpTarget, Mailbox>;
   /** Requests that wait for answers, by ticket. */
   readonly #asked = new Map<string, Asked>();
-  readonly #onChange = new Set<() => void>();
-  #status: BrokerStatus = { state: 'connecting', sinceMs: Date.now(), error: null };
-  #mailbox: Mailbox | null = null;
 
   constructor(definition: ControlDefinition, options: ControlChannelOptions) {
     const broker = parseBrokerUrl(definition);
     this.transport = broker.kind;
-    this.#endpoint = broker.targets[0].endpoint;
+    this.#facts = { cluster: definition.name, endpoint: broker.targets[0].endpoint };
     this.#definition = definition;
     this.#options = options;
-    this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
     const { name } = definition;
-    const kept =
+    this.#held =
       broker.kind === 'redis'
-        ? this.#keep<RedisTarget>(broker.targets, openRedisMailbox, (error, target) => redisError(error, target, name))
-        : this.#keep<AmqpTarget>(broker.targets, openAmqpMailbox, (error, target) => amqpError(error, target, name));
-    this.#done = kept.then(() => this.#endAll('stopped'));
+        ? this.#hold<RedisTarget>(broker.targets, openRedisMailbox, (error, target) => redisError(error, target, name))
+        : this.#hold<AmqpTarget>(broker.targets, openAmqpMailbox, (error, target) => amqpError(error, target, name));
+    this.#held.signal.addEventListener('abort', () => this.#endAll('stopped'), { once: true });
   }
 
   get status(): BrokerStatus {
-    return this.#status;
+    return this.#held.status;
   }
 
   async ask({ command, destination, awaited, waitMs, signal, onReply }: ControlAsk): Promise<ControlAnswers> {
@@ -147,99 +143,52 @@ class Channel implements ControlChannel {
     };
     // whatever is wrong with it is told before the connection is waited for
     body('checked');
-    const deadline = AbortSignal.timeout(SEND_TIMEOUT_MS);
-    const mailbox = await this.#connected(deadline, signal);
+    const untilMs = performance.now() + SEND_TIMEOUT_MS;
+    const mailbox = await this.#held.link(signal);
     const asked = new Asked(awaited ?? destination, onReply);
-    if (isAnswered) this.#await(ticket, asked);
+    if (isAnswered) this.#asked.set(ticket, asked);
+    mailbox.attend(this.#asked.size);
     try {
-      asked.heard(await this.#inTime(mailbox.publish(body(mailbox.replyTo)), deadline));
+      const heard = await withDeadline(mailbox.publish(body(mailbox.replyTo)), {
+        ms: Math.max(1, untilMs - performance.now()),
+        giveUp: () => undefined,
+        onTimeout: () => timeoutError(this.#facts),
+      });
+      asked.heard(heard);
       return isAnswered ? await asked.answers(waitMs, signal) : asked.soFar('deadline');
     } finally {
       this.#asked.delete(ticket);
-      this.#mailbox?.attend(this.#asked.size);
+      this.#held.current?.attend(this.#asked.size);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort();
-    await this.#done;
+    await this.#held[Symbol.asyncDispose]();
   }
 
-  #keep<Target>(
+  #hold<Target>(
     targets: readonly [Target, ...Target[]],
     open: (target: Target, options: MailboxOptions) => Promise<Mailbox>,
     toError: KeepConnectedOptions<Target>['toError'],
-  ): Promise<void> {
-    const { clientName = 'meadow-control', onStatus } = this.#options;
-    return keepConnected<Target>({
-      targets,
+  ): HeldConnection<Target, Mailbox> {
+    const { clientName = 'meadow-control', onStatus, signal: ends } = this.#options;
+    return new HeldConnection({
+      ...{ targets, facts: this.#facts, timeoutMs: SEND_TIMEOUT_MS, signal: ends },
       open: async (target, signal) => {
         const mailbox = await open(target, {
           ...{ definition: this.#definition, clientName, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal },
           onMessage: (read) => this.#take(read),
         });
-        this.#mailbox = mailbox;
         mailbox.attend(this.#asked.size);
         return mailbox;
       },
       toError,
       onStatus: (status) => {
-        this.#status = status;
-        if (status.state !== 'connected') {
-          this.#mailbox = null;
-          // a list in Redis outlives the connection, but what comes into it meanwhile may be too late for anybody
-          this.#endAll('disconnected');
-        }
-        for (const wake of this.#onChange) wake();
+        // a list in Redis outlives the connection, but what comes into it meanwhile may be too late for anybody
+        if (status.state !== 'connected') this.#endAll('disconnected');
         onStatus?.(status);
       },
-      signal: this.#signal,
-      minBackoffMs: 500,
-      maxBackoffMs: 15_000,
     });
-  }
-
-  #await(ticket: string, asked: Asked): void {
-    this.#asked.set(ticket, asked);
-    this.#mailbox?.attend(this.#asked.size);
-  }
-
-  /** Waits while a connection is being made; one that failed is not waited for. */
-  async #connected(deadline: AbortSignal, signal: AbortSignal | undefined): Promise<Mailbox> {
-    const ends = [deadline, this.#signal, ...(signal === undefined ? [] : [signal])];
-    const end = AbortSignal.any(ends);
-    for (;;) {
-      if (this.#mailbox !== null && this.#status.state === 'connected') return this.#mailbox;
-      if (this.#status.state === 'failed') throw this.#status.error;
-      if (deadline.aborted) throw this.#status.error ?? this.#timeout();
-      end.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          this.#onChange.delete(wake);
-          end.removeEventListener('abort', wake);
-          resolve();
-        };
-        this.#onChange.add(wake);
-        end.addEventListener('abort', wake, { once: true });
-      });
-    }
-  }
-
-  async #inTime<T>(work: Promise<T>, deadline: AbortSignal): Promise<T> {
-    const { promise, reject } = Promise.withResolvers<never>();
-    const late = (): void => reject(this.#timeout());
-    deadline.addEventListener('abort', late, { once: true });
-    if (deadline.aborted) late();
-    work.catch(() => undefined);
-    try {
-      return await Promise.race([work, promise]);
-    } finally {
-      deadline.removeEventListener('abort', late);
-    }
-  }
-
-  #timeout(): BrokerError {
-    return timeoutError({ cluster: this.#definition.name, endpoint: this.#endpoint });
   }
 
   #take(read: () => Envelope): void {

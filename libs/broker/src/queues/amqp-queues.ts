@@ -9,7 +9,6 @@ import { onChannel, suited } from './amqp-channel.ts';
 import { declaredFigures, managedFigures } from './amqp-figures.ts';
 import { moveMessages } from './amqp-move.ts';
 import { amqpFacts } from './amqp-server.ts';
-import { HeldConnection, type Held } from './held-connection.ts';
 import { Management, textAt, valueAt } from './management.ts';
 import { MessageReader, sentAt } from './message.ts';
 import type {
@@ -23,6 +22,7 @@ import type {
   QueuesLook,
   ServerFacts,
 } from './port.ts';
+import { QueueConnection, type Held } from './queue-connection.ts';
 import { isTaskQueue } from './queue-names.ts';
 import { QueueRefusal } from './refusal.ts';
 
@@ -54,7 +54,7 @@ export function openAmqpQueues(
 
 class AmqpQueues implements QueueAdapter {
   readonly transport = 'amqp';
-  readonly #held: HeldConnection<AmqpTarget, Link>;
+  readonly #held: QueueConnection<AmqpTarget, Link>;
   readonly #management: Management;
   readonly #end = new AbortController();
   readonly #signal: AbortSignal;
@@ -64,7 +64,7 @@ class AmqpQueues implements QueueAdapter {
     const { clientName, timeoutMs, signal, onStatus } = options;
     this.#signal = AbortSignal.any([signal, this.#end.signal]);
     this.#management = new Management(definition, broker.targets, timeoutMs);
-    this.#held = new HeldConnection({
+    this.#held = new QueueConnection({
       ...{ targets: broker.targets, signal, onStatus, timeoutMs },
       facts: { cluster, endpoint: broker.targets[0].endpoint },
       toError: (error, target) => amqpError(error, target, cluster),

@@ -17,6 +17,8 @@ export interface QueueKeys {
   readonly prefix: string;
   readonly unacked: string;
   readonly unackedIndex: string;
+  /** A queue's list of a priority step. */
+  list(queue: string, step: number): string;
   /**
    * A queue's lists, in the order in which they are served. Those of priorities that are no steps here come last: the
    * application may know them, or have known them.
@@ -30,9 +32,10 @@ export interface QueueKeys {
   exchangeOf(key: string): string | null;
 }
 
-const STEPS = [0, 3, 6, 9];
+/** kombu's own priority steps. */
+export const STEPS = [0, 3, 6, 9];
 /** kombu puts a message into one of these at most, whatever the steps are. */
-const HIGHEST_PRIORITY = 9;
+export const HIGHEST_PRIORITY = 9;
 const BINDINGS = '_kombu.binding.';
 
 export function queueKeys(options: ClusterDefinition['transportOptions']): QueueKeys {
@@ -41,16 +44,12 @@ export function queueKeys(options: ClusterDefinition['transportOptions']): Queue
   const served = new Set(options.priority_steps ?? STEPS);
   const others = Array.from({ length: HIGHEST_PRIORITY + 1 }, (_, step) => step).filter((step) => !served.has(step));
   const steps = [...[...served].map((step) => [step, true] as const), ...others.map((step) => [step, false] as const)];
+  const list = (queue: string, step: number): string => prefix + queue + (step === 0 ? '' : `${separator}${step}`);
   return {
-    ...{ prefix, separator },
+    ...{ prefix, separator, list },
     unacked: prefix + (options.unacked_key ?? 'unacked'),
     unackedIndex: prefix + (options.unacked_index_key ?? 'unacked_index'),
-    lists: (queue) =>
-      steps.map(([step, isServed]) => ({
-        step,
-        key: prefix + queue + (step === 0 ? '' : `${separator}${step}`),
-        served: isServed,
-      })),
+    lists: (queue) => steps.map(([step, isServed]) => ({ step, key: list(queue, step), served: isServed })),
     queueOf(key) {
       if (!key.startsWith(prefix)) return null;
       const name = key.slice(prefix.length);

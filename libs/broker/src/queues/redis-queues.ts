@@ -5,7 +5,6 @@ import type { BrokerStatus } from '../event-source.ts';
 import { connectRedis } from '../redis/connection.ts';
 import { redisError } from '../redis/errors.ts';
 import type { Broker, RedisTarget } from '../url.ts';
-import { HeldConnection, type Held } from './held-connection.ts';
 import { MessageReader, unreadMessage } from './message.ts';
 import type {
   AdapterOptions,
@@ -18,6 +17,7 @@ import type {
   QueuesLook,
   ServerFacts,
 } from './port.ts';
+import { QueueConnection, type Held } from './queue-connection.ts';
 import { redisFigures } from './redis-figures.ts';
 import { queueKeys, type PriorityKey, type QueueKeys } from './redis-keys.ts';
 import { KnownLists } from './redis-known.ts';
@@ -60,13 +60,13 @@ export function openRedisQueues(
 class RedisQueues implements QueueAdapter {
   readonly transport = 'redis';
   readonly #keys: QueueKeys;
-  readonly #held: HeldConnection<RedisTarget, Link>;
+  readonly #held: QueueConnection<RedisTarget, Link>;
 
   constructor(broker: RedisBroker, definition: QueuesDefinition, options: AdapterOptions) {
     const { name: cluster } = definition;
     const { clientName, timeoutMs, signal, onStatus } = options;
     this.#keys = queueKeys(definition.transportOptions);
-    this.#held = new HeldConnection({
+    this.#held = new QueueConnection({
       ...{ targets: broker.targets, signal, onStatus, timeoutMs },
       facts: { cluster, endpoint: broker.targets[0].endpoint },
       toError: (error, target) => redisError(error, target, cluster),

@@ -1,4 +1,5 @@
 import type { ClusterDefinition } from '@meadow/contract';
+import { bindingOf, HIGHEST_PRIORITY, queueKeys, STEPS } from '../queues/redis-keys.ts';
 
 /** Where kombu puts tasks in Redis. */
 export interface RedisRouting {
@@ -10,23 +11,18 @@ export interface RedisRouting {
   queuesFor(members: readonly string[], routingKey: string): string[];
 }
 
-const STEPS = [0, 3, 6, 9];
-/** kombu takes a higher priority for this one. */
-const HIGHEST_PRIORITY = 9;
 /** Lists of such queues are never read: what is broadcast goes over channels. */
 const BROADCAST = /^bcast\./;
 
 export function redisRouting(options: ClusterDefinition['transportOptions']): RedisRouting {
-  const { global_keyprefix: prefix = '', sep: separator = '\x06\x16', priority_steps: steps = STEPS } = options;
+  const { list, bindings, separator } = queueKeys(options);
+  const steps = options.priority_steps ?? STEPS;
   return {
-    list(queue, priority) {
-      const step = stepOf(Math.min(priority, HIGHEST_PRIORITY), steps);
-      return prefix + queue + (step === 0 ? '' : `${separator}${step}`);
-    },
-    bindings: (exchange) => `${prefix}_kombu.binding.${exchange}`,
+    list: (queue, priority) => list(queue, stepOf(Math.min(priority, HIGHEST_PRIORITY), steps)),
+    bindings,
     queuesFor(members, routingKey) {
       const queues = members.flatMap((member) => {
-        const [key = '', , queue = ''] = member.split(separator);
+        const { routingKey: key = '', queue = '' } = bindingOf(member, separator) ?? {};
         return queue !== '' && !BROADCAST.test(queue) && matchesTopic(key, routingKey) ? [queue] : [];
       });
       return [...new Set(queues)];

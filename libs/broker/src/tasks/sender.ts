@@ -2,11 +2,12 @@ import { named, type EncodedTask } from '@meadow/celery';
 import type { ClusterDefinition } from '@meadow/contract';
 import { amqpError } from '../amqp/errors.ts';
 import { withDeadline } from '../deadline.ts';
+import type { BrokerFacts } from '../errors.ts';
 import type { BrokerStatus } from '../event-source.ts';
-import { keepConnected, type Session } from '../keep-connected.ts';
-import { timeoutError } from '../network-error.ts';
+import { HeldConnection } from '../held-connection.ts';
+import type { Session } from '../keep-connected.ts';
 import { redisError } from '../redis/errors.ts';
-import { parseBrokerUrl } from '../url.ts';
+import { parseBrokerUrl, type AmqpTarget, type RedisTarget } from '../url.ts';
 import { abortTasks, type AbortOutcome } from './abort.ts';
 import { openAmqpOutlet } from './amqp-outlet.ts';
 import { TaskSendError, unknownOutcome, type SendFailureFacts } from './errors.ts';
@@ -89,56 +90,48 @@ export function openTaskSender(definition: TaskSenderDefinition, options: TaskSe
 
 class Sender implements TaskSender {
   readonly transport: 'redis' | 'amqp';
-  readonly #endpoint: string;
+  readonly #facts: BrokerFacts;
   readonly #definition: TaskSenderDefinition;
   readonly #options: TaskSenderOptions;
-  readonly #end = new AbortController();
-  readonly #signal: AbortSignal;
-  readonly #done: Promise<void>;
+  readonly #sendTimeoutMs: number;
+  readonly #held: HeldConnection<RedisTarget, Outlet> | HeldConnection<AmqpTarget, Outlet>;
   /** Ids of the tasks under way. */
   readonly #sending = new Set<string>();
-  #status: BrokerStatus = { state: 'connecting', sinceMs: Date.now(), error: null };
-  #outlet: Outlet | null = null;
-  /** Resolves with the next change of status. */
-  #changed = Promise.withResolvers<undefined>();
 
   constructor(definition: TaskSenderDefinition, options: TaskSenderOptions) {
     const broker = parseBrokerUrl(definition);
     this.transport = broker.kind;
-    this.#endpoint = broker.targets[0].endpoint;
+    this.#facts = { cluster: definition.name, endpoint: broker.targets[0].endpoint };
     this.#definition = definition;
     this.#options = options;
-    this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
+    this.#sendTimeoutMs = options.sendTimeoutMs ?? SEND_TIMEOUT_MS;
     const { name } = definition;
     const common = {
-      onStatus: (status: BrokerStatus) => this.#take(status),
-      signal: this.#signal,
-      minBackoffMs: 500,
-      maxBackoffMs: 15_000,
+      ...{ facts: this.#facts, timeoutMs: this.#sendTimeoutMs, signal: options.signal },
+      onStatus: (status: BrokerStatus) => options.onStatus?.(status),
     };
-    this.#done =
+    this.#held =
       broker.kind === 'redis'
-        ? keepConnected({
+        ? new HeldConnection<RedisTarget, Outlet>({
             ...common,
             targets: broker.targets,
-            open: (target, signal) => this.#open(openRedisOutlet(target, this.#outletOptions(signal))),
+            open: (target, signal) => openRedisOutlet(target, this.#outletOptions(signal)),
             toError: (error, target) => redisError(error, target, name),
           })
-        : keepConnected({
+        : new HeldConnection<AmqpTarget, Outlet>({
             ...common,
             targets: broker.targets,
-            open: (target, signal) => this.#open(openAmqpOutlet(target, this.#outletOptions(signal))),
+            open: (target, signal) => openAmqpOutlet(target, this.#outletOptions(signal)),
             toError: (error, target) => amqpError(error, target, name),
           });
   }
 
   get status(): BrokerStatus {
-    return this.#status;
+    return this.#held.status;
   }
 
   async send(task: EncodedTask, signal?: AbortSignal): Promise<SentTask> {
-    const facts = { cluster: this.#definition.name, endpoint: this.#endpoint, taskId: task.id };
-    const ms = this.#options.sendTimeoutMs ?? SEND_TIMEOUT_MS;
+    const facts = { ...this.#facts, taskId: task.id };
     this.#refuseMachinery(task, facts);
     if (this.#sending.has(task.id)) {
       const remedy = 'give each task an id of its own';
@@ -146,15 +139,9 @@ class Sender implements TaskSender {
     }
     this.#sending.add(task.id);
     try {
-      const outlet = await withDeadline(this.#connected(), {
-        ms,
-        signal: signal === undefined ? this.#signal : AbortSignal.any([this.#signal, signal]),
-        giveUp: () => undefined,
-        onTimeout: () => this.#status.error ?? timeoutError(facts),
-      });
+      const outlet = await this.#held.link(signal);
       return await withDeadline(outlet.send(task), {
-        ms,
-        signal: NEVER,
+        ms: this.#sendTimeoutMs,
         // what is stuck on the way must not arrive when nobody expects it any more
         giveUp: () => void outlet.close(),
         onTimeout: () => unknownOutcome(facts, 'the broker did not answer in time'),
@@ -170,13 +157,12 @@ class Sender implements TaskSender {
       throw new RangeError(`${taskIds.length} tasks to abort: name at most ${MOST_ABORTS}`);
     return abortTasks(this.#definition, taskIds, {
       clientName: this.#options.clientName ?? DEFAULT_NAME,
-      signal: signal === undefined ? this.#signal : AbortSignal.any([this.#signal, signal]),
+      signal: signal === undefined ? this.#held.signal : AbortSignal.any([this.#held.signal, signal]),
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort();
-    await this.#done;
+    await this.#held[Symbol.asyncDispose]();
   }
 
   /** What has names of its own in this cluster; the usual names are refused with the request. */
@@ -191,30 +177,6 @@ class Sender implements TaskSender {
     const clientName = this.#options.clientName ?? DEFAULT_NAME;
     return { definition: this.#definition, clientName, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal };
   }
-
-  async #open(opening: Promise<Outlet>): Promise<Outlet> {
-    this.#outlet = await opening;
-    return this.#outlet;
-  }
-
-  #take(status: BrokerStatus): void {
-    this.#status = status;
-    if (status.state !== 'connected') this.#outlet = null;
-    this.#changed.resolve(undefined);
-    this.#changed = Promise.withResolvers();
-    this.#options.onStatus?.(status);
-  }
-
-  /** Waits while a connection is being made; one that failed is not waited for. */
-  async #connected(): Promise<Outlet> {
-    while (!this.#signal.aborted) {
-      if (this.#outlet !== null && this.#status.state === 'connected') return this.#outlet;
-      if (this.#status.state === 'failed') throw this.#status.error;
-      await this.#changed.promise;
-    }
-    throw this.#signal.reason;
-  }
 }
 
 const DEFAULT_NAME = 'meadow-control';
-const NEVER = new AbortController().signal;
