@@ -124,7 +124,7 @@ test('standing by hands out nothing and forgets what is old, which is no overflo
   const taken = queue.take(never);
   expect(queue.length).toBe(2);
   for (const ms of [241, 242, 243, 244]) queue.push(delivery(ms));
-  expect(queue.goLive(244)).toBe(150);
+  expect(queue.goLive(244)).toEqual({ fromMs: 1, toMs: 150, lost: 3 });
   expect(numbers(await taken)).toEqual([240, 241, 242, 243, 244]);
   queue.flush();
   expect(overflows).toEqual([]);
@@ -136,7 +136,7 @@ test('standing by through a silence after a burst, what is old is forgotten as w
   queue.forget(103);
   expect(queue.length).toBe(1);
   queue.push(delivery(70));
-  expect(queue.goLive(165)).toBe(60);
+  expect(queue.goLive(165)).toEqual({ fromMs: 1, toMs: 60, lost: 3 });
   expect(numbers(await queue.take(never))).toEqual([70]);
 });
 

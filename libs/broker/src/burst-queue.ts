@@ -13,12 +13,14 @@ export interface Overflow {
   readonly lost: number;
 }
 
+type Drops = { -readonly [Key in keyof Overflow]: Overflow[Key] };
+
 /**
  * Deliveries between a broker's connection and their one consumer, who takes them in bursts. At either bound the oldest
  * is dropped and counted; `onOverflow` hears of the drops together, at most once a second.
  *
  * standing by → live. While standing by nothing is handed out, and what is older than `standbyMs` is dropped as well,
- * which is no loss: somebody else hands it out.
+ * which is no loss where somebody else hands it out.
  */
 export class BurstQueue<D extends BrokerDelivery> {
   /** Undefined where it is dropped or taken, so that nothing holds on to it. */
@@ -27,11 +29,11 @@ export class BurstQueue<D extends BrokerDelivery> {
   #head = 0;
   #bytes = 0;
   #wake: (() => void) | null = null;
-  #dropped: { fromMs: number; toMs: number; lost: number } | null = null;
+  #dropped: Drops | null = null;
   #timer: NodeJS.Timeout | null = null;
   /** Null once live. */
   #standbyMs: number | null;
-  #forgottenUntilMs: number | null = null;
+  #forgotten: Drops | null = null;
   readonly #limits: BurstQueueLimits;
   readonly #onOverflow: (overflow: Overflow) => void;
 
@@ -66,14 +68,14 @@ export class BurstQueue<D extends BrokerDelivery> {
 
   /**
    * Begins to hand out, oldest first.
-   * @returns Unix milliseconds at which the newest of what was dropped had come; null when nothing was
+   * @returns what was dropped while standing by; null when nothing was
    */
-  goLive(nowMs: number): number | null {
+  goLive(nowMs: number): Overflow | null {
     this.forget(nowMs);
     this.#standbyMs = null;
     this.#wake?.();
     this.#wake = null;
-    return this.#forgottenUntilMs;
+    return this.#forgotten;
   }
 
   /** What waits, oldest first, at most one burst; waits itself while nothing does. Empty once `signal` is aborted. */
@@ -127,12 +129,15 @@ export class BurstQueue<D extends BrokerDelivery> {
     this.#head += 1;
     this.#bytes -= sizeOf(oldest);
     this.#compact();
+    const { receivedAtMs } = oldest;
     if (this.#standbyMs !== null) {
-      this.#forgottenUntilMs = oldest.receivedAtMs;
+      this.#forgotten ??= { fromMs: receivedAtMs, toMs: receivedAtMs, lost: 0 };
+      this.#forgotten.toMs = receivedAtMs;
+      this.#forgotten.lost += 1;
       return;
     }
-    this.#dropped ??= { fromMs: oldest.receivedAtMs, toMs: oldest.receivedAtMs, lost: 0 };
-    this.#dropped.toMs = oldest.receivedAtMs;
+    this.#dropped ??= { fromMs: receivedAtMs, toMs: receivedAtMs, lost: 0 };
+    this.#dropped.toMs = receivedAtMs;
     this.#dropped.lost += 1;
     this.#timer ??= setTimeout(() => this.flush(), 1000);
   }

@@ -155,6 +155,18 @@ describe('redis', () => {
     expect(gaps[0]?.toMs).toBeGreaterThan(heardUntilMs);
   });
 
+  test('what the first of all that stand by could not keep is a gap, as nobody else heard it', async () => {
+    const gaps: EventGap[] = [];
+    const { source, take } = await standBy(gaps, { waitingMessages: 10 });
+    await using _source = source;
+    await publishRange(1, 50);
+    await client.publish('/0.celeryev/task.multi', envelope(51));
+    await waitFor(() => source.probe().then((untilMs) => untilMs !== null), { what: 'all of it to have come' });
+    source.goLive(null);
+    expect(await take(10)).toEqual(range(42, 51));
+    expect(gaps).toMatchObject([{ reason: 'overflow', lost: 41 }]);
+  });
+
   test('going live before there is a connection tells the gap once there is one; interruptions before it are none', async () => {
     const gaps: EventGap[] = [];
     const heardUntilMs = Date.now() - 5_000;

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BurstQueue } from '../burst-queue.ts';
+import { BurstQueue, type Overflow } from '../burst-queue.ts';
 import type {
   AdapterOptions,
   Burst,
@@ -68,8 +68,7 @@ class RedisEvents implements EventSource {
     this.#live = !options.standby;
     this.#queue = new BurstQueue(
       { messages: limits.waitingMessages, bytes: limits.waitingBytes, burst: limits.burstMessages },
-      (overflow) =>
-        options.onGap({ reason: 'overflow', ...overflow, recentMessagesPerSecond: this.#messagesPerSecond, kept: 0 }),
+      (overflow) => this.#tellOverflow(overflow),
       options.standby ? limits.standbyMs : null,
     );
     this.bursts = this.#takeBursts();
@@ -113,10 +112,14 @@ class RedisEvents implements EventSource {
   goLive(heardUntilMs: number | null): void {
     if (this.#live) return;
     this.#live = true;
-    const forgottenUntilMs = this.#queue.goLive(Date.now());
-    if (heardUntilMs === null) return;
+    const forgotten = this.#queue.goLive(Date.now());
+    if (heardUntilMs === null) {
+      // nobody else handed it out
+      if (forgotten !== null) this.#tellOverflow(forgotten);
+      return;
+    }
     if (this.#listeningSinceMs !== null) {
-      const keptSinceMs = Math.max(this.#listeningSinceMs, forgottenUntilMs ?? 0);
+      const keptSinceMs = Math.max(this.#listeningSinceMs, forgotten?.toMs ?? 0);
       if (keptSinceMs > heardUntilMs) this.#tellGap('collector-down', heardUntilMs, keptSinceMs);
     }
     this.#heardAtMs = Math.max(this.#heardAtMs ?? 0, heardUntilMs);
@@ -270,6 +273,11 @@ class RedisEvents implements EventSource {
   #tellInterruption(toMs: number): void {
     if (!this.#live || this.#heardAtMs === null) return;
     this.#tellGap(this.#listeningSinceMs === null ? 'collector-down' : 'disconnected', this.#heardAtMs, toMs);
+  }
+
+  #tellOverflow(overflow: Overflow): void {
+    const recentMessagesPerSecond = this.#messagesPerSecond;
+    this.#options.onGap({ reason: 'overflow', ...overflow, recentMessagesPerSecond, kept: 0 });
   }
 
   #tellGap(reason: 'collector-down' | 'disconnected', fromMs: number, toMs: number): void {
