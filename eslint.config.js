@@ -19,7 +19,7 @@ const mayImport = {
   aggregator: ['celery', 'contract', 'bus', 'store', 'runtime'],
   control: ['celery', 'contract', 'broker', 'bus', 'runtime'],
   gateway: ['contract', 'api', 'bus', 'store', 'runtime'],
-  dashboard: ['contract', 'api'],
+  dashboard: ['celery', 'contract', 'api'],
   'embedded-clickhouse': ['runtime'],
   standalone: ['contract', 'runtime'],
   bench: ['testkit', 'celery', 'contract', 'runtime'],

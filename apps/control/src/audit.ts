@@ -1,5 +1,5 @@
 import type { EventStream } from '@meadow/bus';
-import { auditLine, batchSubject, type AuditRecord } from '@meadow/contract';
+import { auditLine, batchSubject, type AuditRecord, type Mask, type Requester } from '@meadow/contract';
 import { randomUUID } from 'node:crypto';
 
 /** Where commands are recorded. */
@@ -20,5 +20,27 @@ export function openAudit(stream: EventStream, replica: string): Audit {
         ...{ id: `audit-${id}`, count: 1, collector: replica },
       });
     },
+  };
+}
+
+/** What is done, to what, and who wants it: the same in every record of a request. */
+export interface Recorded extends Pick<AuditRecord, 'cluster' | 'action' | 'target_kind' | 'targets' | 'request_id'> {
+  readonly by: Requester;
+  /** Masked before it is written. */
+  readonly arguments: unknown;
+}
+
+/** @param answers what each worker or task answered; secrets are not to be in it */
+export type Record = (outcome: AuditRecord['outcome'], detail: string, answers?: readonly unknown[]) => Promise<void>;
+
+/** Writes the records of one request, timed from now on. */
+export function recordsOf({ by, arguments: args, ...request }: Recorded, audit: Audit, mask: Mask): Record {
+  const began = performance.now();
+  return async (outcome, detail, answers = []) => {
+    await audit.record({
+      ...{ ...request, ...by, arguments: mask.json(args), outcome, detail: mask(detail) },
+      answers: JSON.stringify(answers),
+      duration_seconds: outcome === 'begun' ? null : Math.round(performance.now() - began) / 1000,
+    });
   };
 }

@@ -1,4 +1,4 @@
-import { BrokerConfigError, openControlChannel, type ControlChannel } from '@meadow/broker';
+import { BrokerConfigError, openControlChannel, openQueues, parseBrokerUrl, type ControlChannel } from '@meadow/broker';
 import { withLease, type Bucket, type Bus, type LeaseRecord, type Share } from '@meadow/bus';
 import {
   askControlSubject,
@@ -12,8 +12,12 @@ import { prettifyError } from 'zod';
 import type { Audit } from './audit.ts';
 import { runCommand } from './commands.ts';
 import { Inspections } from './inspections.ts';
+import { KnownQueues, type KeptQueues } from './known-queues.ts';
+import type { KeptPause } from './pauses.ts';
 import { sampleQueues } from './queue-sampler.ts';
 import { Revokes, type OpenRevoke } from './revokes.ts';
+import { ClusterQueues } from './queues.ts';
+import { ClusterTasks } from './tasks.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface ClusterDeps {
@@ -21,6 +25,8 @@ export interface ClusterDeps {
   readonly bus: Bus;
   readonly leases: Bucket<LeaseRecord>;
   readonly revokes: Bucket<OpenRevoke>;
+  readonly pauses: Bucket<KeptPause>;
+  readonly queues: Bucket<KeptQueues>;
   readonly share: Share;
   readonly audit: Audit;
   readonly telemetry: Telemetry;
@@ -85,13 +91,44 @@ async function serve(definition: ClusterDefinition, deps: ClusterDeps, signal: A
   const inspections = new Inspections(channel, mask);
   const revokes = new Revokes({ cluster: name, channel, bus, bucket: deps.revokes, telemetry, signal });
   await revokes.resume();
+  const shared = { definition, replica: deps.replica, channel, mask, audit, telemetry, signal };
+  await using onBroker = openQueues(definition, { signal, clientName: `meadow control ${deps.replica} queues` });
+  const at = { cluster: name, broker: parseBrokerUrl(definition).targets[0].endpoint, queues: onBroker };
+  const queues = new ClusterQueues({ ...shared, ...at, pauses: deps.pauses });
+  await queues.takeUp();
+  await using tasks = new ClusterTasks({ ...shared, stream: bus.events });
   telemetry.holding(name);
-  const sampling = sampleQueues({ definition, replica: deps.replica, stream: bus.events, telemetry, signal });
+  const sampling = sampleQueues({
+    ...{ cluster: name, queues: onBroker, replica: deps.replica, stream: bus.events, telemetry, signal },
+    known: new KnownQueues({ ...at, inspections, bucket: deps.queues }),
+  });
   const answer = (asked: unknown, ends: AbortSignal): AsyncIterable<ControlPart> => {
     const question = controlQuestion.safeParse(asked);
     if (!question.success) throw new Error(prettifyError(question.error));
-    if (question.data.kind === 'inspect') return inspections.answer(question.data, ends);
-    return runCommand(question.data, { cluster: name, channel, mask, audit, revokes, telemetry }, ends);
+    switch (question.data.kind) {
+      case 'command':
+        return runCommand(question.data, { cluster: name, channel, mask, audit, revokes, telemetry }, ends);
+      case 'inspect':
+        return inspections.answer(question.data, ends);
+      case 'queues':
+      case 'peek':
+      case 'broker':
+        return queues.look(question.data, ends);
+      case 'purge':
+      case 'remove':
+      case 'move':
+      case 'pause':
+      case 'resume':
+        return queues.act(question.data, ends);
+      case 'draft':
+        return tasks.draft(question.data, ends);
+      case 'send':
+      case 'retry':
+      case 'abort':
+        return tasks.act(question.data, ends);
+      default:
+        return question.data satisfies never;
+    }
   };
   try {
     await requests.answerInParts(askControlSubject(name), answer, options);

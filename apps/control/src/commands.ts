@@ -10,7 +10,7 @@ import {
 import type { AuditRecord, ControlPart, ControlQuestion, Mask } from '@meadow/contract';
 import { setTimeout as delay } from 'node:timers/promises';
 import { prettifyError } from 'zod';
-import type { Audit } from './audit.ts';
+import { recordsOf, type Audit } from './audit.ts';
 import type { Revokes } from './revokes.ts';
 import { readTimeLimits, timeLimitsToSend } from './time-limits.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -48,35 +48,38 @@ export async function* runCommand(
   signal: AbortSignal,
 ): AsyncGenerator<ControlPart, void, undefined> {
   const began = performance.now();
-  const { method } = question.command;
-  const record = recorder(question, deps, began);
+  const { cluster, audit, mask } = deps;
+  const { by, request_id, workers: named } = question;
+  const { method, ...rest } = question.command;
+  const about = { cluster, by, request_id, action: method, ...targetOf(method, rest, named), arguments: rest };
+  const record = recordsOf(about, audit, mask);
   let command: ControlCommand;
   try {
     command = await readCommand(question, deps);
   } catch (error) {
-    await record('refused', messageOf(error), []);
+    await record('refused', messageOf(error));
     // what was asked for may be no method at all, and is no label then
     deps.telemetry.command(deps.cluster, '', 'refused');
     throw error;
   }
   const isRecorded = !isInspection(command.method);
-  if (isRecorded) await record('begun', '', []);
+  if (isRecorded) await record('begun', '');
   const workers: WorkerPart[] = [];
   try {
     for await (const part of send(command, question, deps, began, signal)) {
       workers.push(part);
       yield part;
     }
-    let end = signal.aborted ? stopped(workers) : conclude(workers, question.workers);
+    let end = signal.aborted ? stopped(workers) : conclude(workers, named);
     if (FOR_ALL.has(command.method)) {
       end = { ...end, detail: await followed(command, question, deps, workers, end.detail) };
     }
     deps.telemetry.command(deps.cluster, method, end.outcome);
-    if (isRecorded) await record(end.outcome, end.detail, workers);
+    if (isRecorded) await record(end.outcome, end.detail, answersOf(workers));
     yield end;
   } catch (error) {
     deps.telemetry.command(deps.cluster, method, 'failed');
-    if (isRecorded) await record('failed', messageOf(error), workers);
+    if (isRecorded) await record('failed', messageOf(error), answersOf(workers));
     throw error;
   }
 }
@@ -249,7 +252,7 @@ const silentPart = (worker: string, words: string, began: number): WorkerPart =>
 });
 
 /** @param named null where it was for all who heard it */
-function conclude(workers: readonly WorkerPart[], named: readonly string[] | null): EndPart {
+export function conclude(workers: readonly WorkerPart[], named: readonly string[] | null): EndPart {
   const count = (outcome: WorkerPart['outcome']): number => workers.filter((part) => part.outcome === outcome).length;
   const [done, refused, silent] = [count('done'), count('refused'), count('silent')];
   const of = named?.length ?? workers.length;
@@ -266,29 +269,12 @@ function conclude(workers: readonly WorkerPart[], named: readonly string[] | nul
         : refused === workers.length
           ? 'refused'
           : 'partly';
-  return { kind: 'ended', outcome, detail };
+  return { kind: 'ended', outcome, detail, count: null };
 }
 
 function stopped(workers: readonly WorkerPart[]): EndPart {
-  return { kind: 'ended', outcome: 'stopped', detail: `stopped after ${workers.length} answers; it was sent already` };
-}
-
-/** Writes this command's audit records. */
-function recorder(
-  { request_id, by, command: { method, ...rest }, workers }: Question,
-  { cluster, mask, audit }: CommandDeps,
-  began: number,
-): (outcome: AuditRecord['outcome'], detail: string, parts: readonly WorkerPart[]) => Promise<void> {
-  const target = targetOf(method, rest, workers);
-  return async (outcome, detail, parts) => {
-    const answers = parts.map(({ worker, outcome: each, words }) => ({ worker, outcome: each, words }));
-    await audit.record({
-      ...{ cluster, ...by, action: method, ...target, arguments: mask.json(rest), outcome, detail: mask(detail) },
-      answers: JSON.stringify(answers),
-      duration_seconds: outcome === 'begun' ? null : secondsSince(began),
-      request_id,
-    });
-  };
+  const detail = `stopped after ${workers.length} answers; it was sent already`;
+  return { kind: 'ended', outcome: 'stopped', detail, count: null };
 }
 
 /** What a command is about: tasks, where it names some, else the workers. */
@@ -300,6 +286,9 @@ function targetOf(
   if (method === 'revoke' && Array.isArray(ids)) return { target_kind: 'task', targets: ids.map(String) };
   return workers === null ? { target_kind: 'cluster', targets: [] } : { target_kind: 'worker', targets: [...workers] };
 }
+
+export const answersOf = (parts: readonly WorkerPart[]) =>
+  parts.map(({ worker, outcome, words }) => ({ worker, outcome, words }));
 
 const secondsSince = (began: number): number => Math.round(performance.now() - began) / 1000;
 

@@ -14,7 +14,7 @@ const WAIT_MS = 5_000;
 const FIRST_ANSWER_MS = 1_000;
 /** What a worker said is forgotten when it has said nothing for so long. */
 const FORGOTTEN_MS = 10 * 60_000;
-/** A longer answer is told as such instead. Characters of JSON. */
+/** Of a longer list the first are passed on; any other answer is told as too long instead. Characters of JSON. */
 const LONGEST_ANSWER = 1_000_000;
 const MOST_WORKERS = 20_000;
 
@@ -27,8 +27,11 @@ const commandOf = (of: Inspection): ControlAsk['command'] =>
 interface Told {
   readonly atMs: number;
   readonly value: unknown;
+  readonly omitted: number;
   readonly error: string | null;
 }
+
+const NOTHING: Omit<Told, 'atMs'> = { value: null, omitted: 0, error: null };
 
 interface Kept {
   readonly answers: Map<string, Told>;
@@ -63,15 +66,23 @@ export class Inspections {
       const first = Promise.all(asking.filter((_, index) => isUnknown(of[index] ?? 'stats')));
       await Promise.race([first, delay(FIRST_ANSWER_MS, undefined, { signal, ref: false })]);
     }
-    for (const each of of) yield* this.#known(each, workers);
+    for (const each of of) yield* this.known(each, workers);
   }
 
-  *#known(of: Inspection, workers: readonly string[] | null): Generator<InspectionPart> {
+  /** Asks, unless that was done just now; waits for a moment, as answers may come later. Never rejects but for `signal`. */
+  async refresh(of: Inspection, signal: AbortSignal): Promise<void> {
+    const asking = this.#refresh(of).catch(() => undefined);
+    await Promise.race([asking, delay(FIRST_ANSWER_MS, undefined, { signal, ref: false })]);
+  }
+
+  /** What workers told last, without asking. */
+  *known(of: Inspection, workers: readonly string[] | null = null): Generator<InspectionPart> {
     const { answers } = this.#keptOf(of);
     for (const worker of workers ?? answers.keys()) {
       const told = answers.get(worker);
       const at = told === undefined ? null : told.atMs / 1000;
-      yield { kind: 'inspection', of, worker, at, value: told?.value ?? null, error: told?.error ?? null };
+      const { value, omitted, error } = told ?? NOTHING;
+      yield { kind: 'inspection', of, worker, at, value, omitted, error };
     }
   }
 
@@ -107,9 +118,21 @@ export class Inspections {
   #told(reply: ControlReply): Told {
     const atMs = Date.now();
     const refusal = refusalIn(reply);
-    if (refusal !== null) return { atMs, value: null, error: this.#mask(refusal) };
+    if (refusal !== null) return { ...NOTHING, atMs, error: this.#mask(refusal) };
     const text = this.#mask.json(reply.value);
-    if (text.length <= LONGEST_ANSWER) return { atMs, value: JSON.parse(text) as unknown, error: null };
-    return { atMs, value: null, error: `its answer has ${text.length} characters, too many to be shown here` };
+    const value = JSON.parse(text) as unknown;
+    if (text.length <= LONGEST_ANSWER) return { ...NOTHING, atMs, value };
+    if (!Array.isArray(value)) {
+      return { ...NOTHING, atMs, error: `its answer has ${text.length} characters, too many to be shown here` };
+    }
+    const first = firstOf(value, LONGEST_ANSWER);
+    return { ...NOTHING, atMs, value: first, omitted: value.length - first.length };
   }
+}
+
+/** As many of a list as fit. */
+function firstOf(list: readonly unknown[], characters: number): readonly unknown[] {
+  let left = characters;
+  const end = list.findIndex((item) => (left -= JSON.stringify(item).length + 1) < 0);
+  return end === -1 ? list : list.slice(0, end);
 }

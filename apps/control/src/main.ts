@@ -12,6 +12,8 @@ import { describeError, replicaOf, retry, runService, watchVitals } from '@meado
 import { z } from 'zod';
 import { openAudit } from './audit.ts';
 import { watchCluster } from './cluster.ts';
+import { keptQueues } from './known-queues.ts';
+import { keptPause } from './pauses.ts';
 import { FOLLOWED_SECONDS, openRevoke } from './revokes.ts';
 import { createTelemetry } from './telemetry.ts';
 
@@ -41,6 +43,8 @@ await runService('control', config, async ({ config, log, version, metrics, sign
         revokes: await bus.bucket(BUCKETS.revokes, (value) => openRevoke.parse(value), {
           ttlMs: FOLLOWED_SECONDS * 1000,
         }),
+        pauses: await bus.bucket(BUCKETS.pauses, (value) => keptPause.parse(value)),
+        queues: await bus.bucket(BUCKETS.queues, (value) => keptQueues.parse(value)),
       };
     },
     { signal, onRetry },
@@ -50,10 +54,10 @@ await runService('control', config, async ({ config, log, version, metrics, sign
   missing = null;
   const share = new Share(members, replica);
   const audit = openAudit(bus.events, replica);
-  const { leases, revokes } = buckets;
-  const deps = { replica, bus, leases, revokes, share, audit, telemetry };
+  const { clusters, ...kept } = buckets;
+  const deps = { replica, bus, ...kept, share, audit, telemetry };
   await watchClusters(
-    buckets.clusters,
+    clusters,
     {
       watch: (definition, ends) => watchCluster(definition, deps, ends),
       onClusters: (names) => (share.clusters = names),

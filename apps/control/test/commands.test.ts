@@ -211,6 +211,25 @@ function commands(
     expect(JSON.stringify(conf[0]?.value)).not.toContain('guest:guest');
   });
 
+  test('of a list that is too long the first are told, and how many more there are', async () => {
+    const CHUNKS = 30;
+    for (let chunk = 0; chunk < CHUNKS; chunk++) {
+      const task_id = Array.from({ length: 1_000 }, (_, n) => `${chunk}-${n}-`.padEnd(36, '0'));
+      await rig.tell({ method: 'revoke', task_id }, ['thr']);
+    }
+    const told = await waitFor(
+      async () => {
+        const [part] = await rig.ask({ kind: 'inspect', of: ['revoked'], workers: [nodeOf('thr')] });
+        return part?.kind === 'inspection' && part.omitted > 0 ? part : null;
+      },
+      { what: 'what it remembers', deadlineMs: 60_000, everyMs: 500 },
+    );
+    const ids = told.value as string[];
+    expect(ids.length).toBeGreaterThan(20_000);
+    expect(JSON.stringify(ids).length).toBeLessThan(1_000_001);
+    expect(new Set(ids).size + told.omitted).toBeGreaterThanOrEqual(CHUNKS * 1_000);
+  }, 120_000);
+
   test('nobody waits for an answer of a worker that has none', async () => {
     const began = performance.now();
     const parts = await rig.ask({ kind: 'inspect', of: ['active', 'stats'], workers: [nodeOf('nobody')] });

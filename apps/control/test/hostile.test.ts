@@ -14,6 +14,7 @@ import {
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
+import { anyValue, randomly, type Random } from './hostile-values.ts';
 
 const by = { actor: 'mallory', signed_in: 'anonymous', address: '', user_agent: '' } as const;
 const node = `tester@${hostname()}`;
@@ -34,56 +35,7 @@ const KEYS = [
   ...['hard', 'rate_limit', 'signal', 'terminate', 'headers', 'safe', 'with_defaults', 'taskinfoitems', 'builtins'],
   ...['modules', 'reload', 'destination', 'reply_to', 'ticket', 'method', 'arguments', '__proto__', 'constructor'],
 ];
-const TEXTS = [
-  ...[
-    '',
-    ' ',
-    'celery',
-    'no.such',
-    'a'.repeat(300),
-    'ü'.repeat(200),
-    '\0',
-    '\ud800',
-    "'; DROP",
-    '{}',
-    '10/m',
-    'SIGKILL',
-  ],
-  ...['SIGNOPE', '../..', '*', '#', '\x06\x16', '💣', 'None', 'null', '1e999'],
-];
-
-/** The same numbers for the same seed. */
-function randomly(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state % below;
-  };
-}
-
-function anyValue(random: (below: number) => number, depth = 0): unknown {
-  const text = () => TEXTS[random(TEXTS.length)];
-  switch (random(depth > 2 ? 6 : 9)) {
-    case 0:
-      return null;
-    case 1:
-      return random(2) === 0;
-    case 2:
-      return [0, 1, 2, -1, 1.5, 1e308, 2 ** 53, -0][random(8)];
-    case 3:
-    case 4:
-    case 5:
-      return text();
-    case 6:
-      return Array.from({ length: random(4) }, () => anyValue(random, depth + 1));
-    case 7:
-      return Object.fromEntries(Array.from({ length: random(4) }, () => [text() ?? '', anyValue(random, depth + 1)]));
-    default:
-      return [text(), text()];
-  }
-}
-
-function anyCommand(random: (below: number) => number): { method: string } & Record<string, unknown> {
+function anyCommand(random: Random): { method: string } & Record<string, unknown> {
   const pairs = Array.from({ length: random(5) }, () => [KEYS[random(KEYS.length)] ?? '', anyValue(random)] as const);
   return { ...Object.fromEntries(pairs), method: METHODS[random(METHODS.length)] ?? '' };
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 /** Files whose names hold a digest of their content: never fetched twice. */
 const HASHED = /[\\/]assets[\\/][^\\/]+-[\w-]{8,}\.\w+$/;
 /** Paths under which a file or an answer is meant, never a page of the dashboard. */
-const NO_PAGE = /^\/(?:trpc|api|assets)(?:\/|$)/;
+const NO_PAGE = /^\/(?:trpc|api|export|assets)(?:\/|$)/;
 
 const NOT_BUILT = `<!doctype html>
 <html lang="en">

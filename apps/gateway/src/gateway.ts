@@ -85,6 +85,7 @@ export async function openGateway(options: GatewayOptions): Promise<GatewayServe
     dashboardDir,
     metrics: options.metrics,
     missing: async () => [link.problem(), await questions.problem()].filter((problem) => problem !== null),
+    auditPages: (selection, signal) => questions.auditExport(selection, signal),
     telemetry,
   });
   cleanUp.use(server);

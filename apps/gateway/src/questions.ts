@@ -3,11 +3,15 @@ import {
   spanOf,
   type AuditPage,
   type AuditQuestion,
+  type AuditSelection,
   type ClusterLoss,
   type ClusterSummary,
   type Facets,
+  type KnownTask,
   type Overview,
   type RangeQuestion,
+  type QueueTrend,
+  type QueueTrendQuestion,
   type Questions,
   type SpanQuestion,
   type StoreInfo,
@@ -15,6 +19,7 @@ import {
   type TaskPage,
   type TaskQuestion,
   type TasksQuestion,
+  type ToldTasksQuestion,
   type WorkerDetail,
   type WorkerLine,
   type WorkerQuestion,
@@ -24,10 +29,12 @@ import {
   type AuditRow,
   type GapRecord,
   type PoisonRecord,
+  type QueueRow,
   type TaskEventRow,
   type TaskRow,
 } from '@meadow/contract';
 import {
+  auditExport,
   auditList,
   auditRequest,
   clusterSummaries,
@@ -37,10 +44,13 @@ import {
   overview,
   ping,
   poisonList,
+  queueHistory,
+  queueList,
   storeLoad,
   taskDetail,
   taskEvents,
   taskList,
+  toldTasks,
   workerHistory,
   workerList,
   type Store,
@@ -51,6 +61,8 @@ import type { Telemetry } from './telemetry.ts';
 
 /** ClickHouse's own deadline; the store adds 2 s for the answer to arrive. Somebody waits in front of a screen. */
 const ASK_TIMEOUT_MS = 5_000;
+/** Of a page of an export: somebody waits for a file. */
+const EXPORT_TIMEOUT_MS = 15_000;
 /** Of the questions that tell how the store itself is doing. */
 const STATUS_TIMEOUT_MS = 1_000;
 const KEEP_MS = 1_000;
@@ -155,6 +167,23 @@ export class StoreQuestions implements Questions {
     });
   }
 
+  toldTasks(question: ToldTasksQuestion, signal: AbortSignal): Promise<ReadonlyMap<string, KnownTask>> {
+    return this.#try('told tasks', () => toldTasks(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+  }
+
+  queues({ cluster }: { readonly cluster?: string | undefined }): Promise<readonly QueueRow[]> {
+    return this.#ask('queues', cluster ?? '', KEEP_MS, () =>
+      queueList(this.#store, { cluster, now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS }),
+    );
+  }
+
+  queueTrend({ cluster, queue, range }: QueueTrendQuestion, signal: AbortSignal): Promise<QueueTrend> {
+    const span = spanOf(range, this.#now());
+    return this.#try('queue trend', () =>
+      queueHistory(this.#store, { cluster, queue, ...span }, { signal, timeoutMs: ASK_TIMEOUT_MS }),
+    );
+  }
+
   workers({ cluster }: { readonly cluster?: string | undefined }): Promise<readonly WorkerLine[]> {
     return this.#ask('workers', cluster ?? '', KEEP_MS, async () => {
       const rows = await workerList(this.#store, { cluster, now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS });
@@ -198,6 +227,16 @@ export class StoreQuestions implements Questions {
     signal: AbortSignal,
   ): Promise<readonly AuditRow[]> {
     return this.#try('audit request', () => auditRequest(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+  }
+
+  /** In pages, of which each has its own deadline. @throws ApiError */
+  async *auditExport(selection: AuditSelection, signal: AbortSignal): AsyncGenerator<readonly AuditRow[]> {
+    const pages = auditExport(this.#store, selection, { signal, timeoutMs: EXPORT_TIMEOUT_MS });
+    for (;;) {
+      const page = await this.#try('audit export', () => pages.next());
+      if (page.done === true) return;
+      yield page.value;
+    }
   }
 
   info(): Promise<StoreInfo & { readonly load: StoreLoad | null }> {

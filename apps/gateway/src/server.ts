@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { constants } from 'node:zlib';
 import type { Registry } from 'prom-client';
+import { serveAuditExport, type AuditPages } from './audit-export.ts';
 import { serveDashboard } from './dashboard.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -46,6 +47,8 @@ export interface ServerOptions {
   readonly metrics: Registry;
   /** What is missing for the gateway to be of use, a line each; empty when all is well. */
   readonly missing: () => Promise<readonly string[]>;
+  /** Whole records for an export. */
+  readonly auditPages: AuditPages;
   readonly telemetry: Telemetry;
 }
 
@@ -67,6 +70,8 @@ export async function openServer(options: ServerOptions): Promise<GatewayServer>
     reply.headers(SECURITY_HEADERS).header('cache-control', 'no-store');
     if (isForeign(request))
       await reply.code(403).send('this page belongs to another site, which may not change anything here\n');
+    // what is told in steps must not wait in a compressor until there is more of it
+    if (request.headers['trpc-accept'] === 'application/jsonl') request.headers['x-no-compression'] = 'steps';
   });
   await app.register(fastifyCompress, {
     encodings: ['br', 'gzip'],
@@ -87,6 +92,7 @@ export async function openServer(options: ServerOptions): Promise<GatewayServer>
       },
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
+  serveAuditExport(app, options.auditPages, options.ports.now);
   await serveDashboard(app, options.dashboardDir);
   await app.listen({ host: options.host, port: options.port });
   const { port } = app.server.address() as AddressInfo;

@@ -3,10 +3,17 @@ import type {
   AuditListRow,
   ClusterStatus,
   CommandOutcome,
+  Ended,
   GapRecord,
   Hop,
+  Looked,
+  Pause,
+  Peek,
+  QueueFigures,
+  ServerFacts,
   ServiceStatus,
   TaskListRow,
+  TaskOutcome,
   TaskRow,
   WorkerAnswer,
   WorkerRow,
@@ -286,3 +293,99 @@ export interface AuditPage {
   /** Cursor of the next page; null when this is the last. */
   readonly next: string | null;
 }
+
+/** What came of an action. */
+export interface ActionResult extends Ended {
+  /** By it the audit finds what was recorded. */
+  readonly request_id: string;
+}
+
+/** What came of sending one task. */
+export interface SendResult extends ActionResult {
+  readonly task: TaskOutcome;
+}
+
+/** What came of each task of an action on some. */
+export interface TasksResult extends ActionResult {
+  readonly tasks: readonly TaskOutcome[];
+}
+
+/** A queue as its broker tells it at this moment. */
+export interface QueueNow extends Looked {
+  readonly figures: QueueFigures;
+  readonly paused: Pause | null;
+}
+
+/** Messages that wait in a queue; nothing was taken out. */
+export interface QueueMessages extends Peek {
+  /** Unix seconds. */
+  readonly at: number;
+}
+
+/** A broker as it tells of itself at this moment. */
+export interface BrokerNow extends Looked {
+  readonly facts: ServerFacts;
+}
+
+/** How far a move is, and what came of it at last. */
+export type MoveStep =
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number | null }
+  | ({ readonly kind: 'ended' } & ActionResult);
+
+/** How deep a queue was over a span. */
+export interface QueueTrend {
+  /** Width of a point, seconds. */
+  readonly bucket_seconds: number;
+  readonly series: readonly QueuePoint[];
+}
+
+/** A point of a queue's history, from `at` (Unix seconds) on. Null: nobody looked, or it is not told. */
+export interface QueuePoint {
+  readonly at: number;
+  readonly samples: number;
+  /** Mean, and the most at a time. */
+  readonly ready: number | null;
+  readonly ready_max: number | null;
+  readonly unacked: number | null;
+  readonly unacked_max: number | null;
+  /** The fewest at a time. */
+  readonly consumers: number | null;
+  readonly bytes: number | null;
+  /** The most. */
+  readonly oldest_age_seconds: number | null;
+  readonly published_per_second: number | null;
+  readonly delivered_per_second: number | null;
+}
+
+/** How far an action on many tasks is. */
+export interface BulkProgress {
+  readonly kind: 'progress';
+  /** Tasks that it is about; `capped` where the filter matches more than are taken at a time. */
+  readonly total: number;
+  readonly capped: boolean;
+  /** Sent, revoked, or in a dry run ready to be. */
+  readonly done: number;
+  readonly refused: number;
+  /** Left, and no answer came. */
+  readonly unsure: number;
+  /** Why some were refused: by code, with one of them and its reason. Most first. */
+  readonly refusals: readonly BulkRefusal[];
+}
+
+export interface BulkRefusal {
+  readonly code: string;
+  readonly count: number;
+  readonly cluster: string;
+  readonly task_id: string;
+  readonly detail: string;
+}
+
+export type BulkStep =
+  | BulkProgress
+  /** `clusters`: a request of its own in each. */
+  | {
+      readonly kind: 'ended';
+      readonly outcome: CommandOutcome;
+      readonly detail: string;
+      readonly requests: readonly { readonly cluster: string; readonly request_id: string }[];
+    };

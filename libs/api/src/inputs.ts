@@ -9,7 +9,7 @@ export const unixSeconds = z
   .number()
   .min(0, 'use Unix seconds')
   .max(253_402_300_799, 'use Unix seconds, not milliseconds');
-const range = z.enum(RANGES, `use one of ${RANGES.join(', ')}`);
+export const range = z.enum(RANGES, `use one of ${RANGES.join(', ')}`);
 
 export const clusterInput = z.strictObject({ cluster });
 export const facetsInput = z.strictObject({ cluster, range: range.default('24h') });
@@ -36,6 +36,9 @@ export const tasksInput = z
   })
   .refine(({ from, to }) => from === undefined || to === undefined || from < to, 'from must lie before to')
   .refine(({ from, range: named }) => from === undefined || named === undefined, 'use either range or from');
+
+/** Tasks that something is to be done to; without a range, all that are kept. */
+export const bulkFilter = tasksInput.refine(({ cursor }) => cursor === undefined, 'leave the cursor out');
 
 export const taskInput = z.strictObject({ cluster: clusterName, taskId: shortText(500) });
 

@@ -1,30 +1,43 @@
+import type { ToldTask } from '@meadow/celery';
 import type {
   AuditRow,
   ClusterStatus,
+  DraftRefusal,
   Finding,
   GapRecord,
   Inspection,
   InspectionPart,
   PoisonRecord,
+  QueueRow,
   Requester,
   ServiceStatus,
+  TaskDraft,
   TaskEventRow,
   TaskListRow,
+  TaskOutcome,
   TaskRow,
   WorkerRow,
 } from '@meadow/contract';
 import type {
+  ActionResult,
   AuditPage,
+  BrokerNow,
   ClusterLoss,
   ClusterSummary,
   CommandResult,
   Facets,
   LiveMessage,
+  MoveStep,
   Overview,
+  QueueMessages,
+  QueueNow,
+  QueueTrend,
+  SendResult,
   StoreInfo,
   StoreLoad,
   StreamInfo,
   TaskPage,
+  TasksResult,
   WorkerDetail,
   WorkerLine,
 } from './answers.ts';
@@ -42,6 +55,11 @@ export interface Questions {
   /** Oldest first. */
   taskEvents(input: TaskQuestion, signal: AbortSignal): Promise<readonly TaskEventRow[]>;
   facets(input: RangeQuestion): Promise<Facets>;
+  /** What events told of these tasks, at most 1,000, by id; those that are not known are left out. */
+  toldTasks(input: ToldTasksQuestion, signal: AbortSignal): Promise<ReadonlyMap<string, KnownTask>>;
+  /** By cluster and name: those that were looked at, and those that only tasks name. */
+  queues(input: { readonly cluster?: string | undefined }): Promise<readonly QueueRow[]>;
+  queueTrend(input: QueueTrendQuestion, signal: AbortSignal): Promise<QueueTrend>;
   workers(input: { readonly cluster?: string | undefined }): Promise<readonly WorkerLine[]>;
   /** null when no such worker is known. */
   worker(input: WorkerQuestion, signal: AbortSignal): Promise<WorkerDetail | null>;
@@ -88,26 +106,54 @@ export interface TaskQuestion {
   readonly taskId: string;
 }
 
+export interface ToldTasksQuestion {
+  readonly cluster: string;
+  readonly taskIds: readonly string[];
+  /** When they were first seen, where that is known: Unix seconds, both included. */
+  readonly seen?: { readonly from: number; readonly to: number } | undefined;
+}
+
+/** A task as far as a retry has to know it. */
+export interface KnownTask {
+  readonly state: string;
+  readonly told: ToldTask;
+}
+
 export interface WorkerQuestion {
   readonly cluster: string;
   readonly worker: string;
   readonly range: RangeName;
 }
 
-export interface AuditQuestion {
+export interface QueueTrendQuestion {
+  readonly cluster: string;
+  readonly queue: string;
+  readonly range: RangeName;
+}
+
+/** Which audit records; see `auditFilter`. */
+export interface AuditSelection {
   readonly cluster?: string | undefined;
   readonly actor?: string | undefined;
+  /** Substring of actor or address, ignoring case. */
+  readonly who?: string | undefined;
   /** Exact, or a prefix when it ends in `*`. */
   readonly action?: string | undefined;
+  /** `begun` is for what has not ended. */
   readonly outcomes?: readonly string[] | undefined;
   readonly targetKind?: string | undefined;
   /** Substring of a target's name, ignoring case. */
   readonly target?: string | undefined;
+  /** Exact name of a worker that it was about, or that answered. */
+  readonly worker?: string | undefined;
   /** Substring of actor, address, action, targets, arguments, detail, answers or request id, ignoring case. */
   readonly text?: string | undefined;
   /** Unix seconds: from included, to excluded. */
   readonly from?: number | undefined;
   readonly to?: number | undefined;
+}
+
+export interface AuditQuestion extends AuditSelection {
   readonly cursor?: string | undefined;
   readonly limit: number;
 }
@@ -149,12 +195,69 @@ export interface Doctor {
   examine(cluster: string): Promise<readonly Finding[]>;
 }
 
-/** Remote control of workers. */
+/** Remote control of workers, tasks and queues. What is refused is an ApiError CONTROL_REFUSED, and nothing was done then. */
 export interface Control {
   /** What is known now. Waits for a moment where nothing is. */
   inspect(input: InspectQuestion, signal: AbortSignal): Promise<readonly InspectionPart[]>;
   /** Tells workers something; ends when they have answered, or their time is over. */
   run(input: CommandRequest, signal: AbortSignal): Promise<CommandResult>;
+  /** In the order in which they were named. */
+  queues(input: OfCluster & { readonly queues: readonly string[] }, signal: AbortSignal): Promise<readonly QueueNow[]>;
+  peek(input: PeekQuestion, signal: AbortSignal): Promise<QueueMessages>;
+  broker(input: OfCluster, signal: AbortSignal): Promise<BrokerNow>;
+  purge(input: Acting & OfQueue & { readonly confirm: string }): Promise<ActionResult>;
+  remove(input: Acting & OfQueue & { readonly handle: string }): Promise<ActionResult>;
+  move(input: Acting & MoveQuestion, signal: AbortSignal): AsyncIterable<MoveStep>;
+  pause(input: Acting & OfQueue): Promise<CommandResult>;
+  resume(input: Acting & OfQueue & { readonly workers: readonly string[] }): Promise<CommandResult>;
+  send(input: Acting & { readonly task: Readonly<Record<string, unknown>> }): Promise<SendResult>;
+  draft(
+    input: TaskQuestion & { readonly told: ToldTask | null },
+    signal: AbortSignal,
+  ): Promise<TaskDraft | DraftRefusal>;
+  /** Each as it is done, in order; leaving the loop stops it between two tasks. */
+  retry(
+    input: Acting & RetryQuestion,
+    signal: AbortSignal,
+  ): AsyncIterable<TaskOutcome | ({ kind: 'ended' } & ActionResult)>;
+  abort(input: Acting & { readonly taskIds: readonly string[] }): Promise<TasksResult>;
+}
+
+interface OfCluster {
+  readonly cluster: string;
+}
+
+interface OfQueue {
+  readonly queue: string;
+}
+
+/** What changes something, and who wants it. */
+export interface Acting extends OfCluster {
+  readonly by: Requester;
+}
+
+export interface PeekQuestion extends OfCluster, OfQueue {
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface MoveQuestion {
+  readonly from: string;
+  readonly to: string;
+  /** Null for all that wait. */
+  readonly limit: number | null;
+}
+
+export interface RetryQuestion {
+  /** The same for every part of an action on many. */
+  readonly requestId?: string | undefined;
+  readonly tasks: readonly { readonly taskId: string; readonly told: ToldTask | null }[];
+  /** What is to be otherwise than in the draft; for a single task only. */
+  readonly edit: { readonly base: string; readonly changes: Readonly<Record<string, unknown>> } | null;
+  readonly dryRun: boolean;
+  /** Also where a worker still has the original, so that it runs twice; else that is refused. */
+  readonly evenIfWaiting: boolean;
+  readonly perSecond: number | null;
 }
 
 export interface InspectQuestion {

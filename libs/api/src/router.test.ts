@@ -2,7 +2,7 @@ import type { TaskRow } from '@meadow/contract';
 import { TRPCError } from '@trpc/server';
 import { expect, expectTypeOf, test } from 'vitest';
 import { ApiError } from './errors.ts';
-import type { Ports, Questions, TasksQuestion } from './ports.ts';
+import type { Control, Ports, Questions, TasksQuestion } from './ports.ts';
 import { appRouter } from './router.ts';
 
 const NOW = 1_700_000_000;
@@ -15,6 +15,9 @@ const EMPTY: Questions = {
   task: async () => null,
   taskEvents: async () => [],
   facets: async () => ({ names: [], queues: [], workers: [], states: [] }),
+  toldTasks: async () => new Map(),
+  queues: async () => [],
+  queueTrend: async () => ({ bucket_seconds: 60, series: [] }),
   worker: async () => null,
   workers: async () => [],
   gaps: async () => [],
@@ -26,6 +29,13 @@ const EMPTY: Questions = {
   problem: async () => null,
 };
 
+const notHere = (): Promise<never> => Promise.reject(new ApiError('CONTROL_REFUSED', 'not here'));
+const NO_CONTROL: Control = {
+  ...{ inspect: async () => [], run: notHere, queues: notHere, peek: notHere, broker: notHere, purge: notHere },
+  ...{ remove: notHere, pause: notHere, resume: notHere, send: notHere, draft: notHere, abort: notHere },
+  ...{ move: () => ReadableStream.from<never>([]), retry: () => ReadableStream.from<never>([]) },
+};
+
 const ended = ReadableStream.from<never>([]);
 
 function caller(questions: Partial<Questions> = {}, ports: Partial<Ports> = {}) {
@@ -34,7 +44,7 @@ function caller(questions: Partial<Questions> = {}, ports: Partial<Ports> = {}) 
     live: { viewers: 0, tasks: () => ended, workers: () => ended },
     clusters: { list: () => [], services: () => [] },
     doctor: { examine: async () => [] },
-    control: { inspect: async () => [], run: () => Promise.reject(new ApiError('CONTROL_REFUSED', 'not here')) },
+    control: NO_CONTROL,
     requester: { actor: '', signed_in: 'anonymous', address: '127.0.0.1', user_agent: '' },
     bus: { problem: () => null, stream: async () => null },
     version: '0.1.0',
@@ -99,6 +109,55 @@ test('lists clusters without the store, but not out of nothing', async () => {
     { name: 'prod', state: 'unreported', stale: false, status: null, summary: null },
   ]);
   expect((await failure(caller(down).clusters.list())).code).toBe('SERVICE_UNAVAILABLE');
+});
+
+test('refuses what no question of queues can mean, and passes on what it can', async () => {
+  const { queues } = caller();
+  const named = { cluster: 'prod', queue: 'mail' };
+  const refused: Promise<unknown>[] = [
+    queues.list({ cluster: 'No such' }),
+    queues.trend({ ...named, queue: '' }),
+    queues.trend({ ...named, range: '1y' as '1h' }),
+    queues.now({ cluster: 'prod', queues: [] }),
+    queues.now({ cluster: 'prod', queues: Array<string>(1_001).fill('mail') }),
+    queues.peek({ ...named, limit: 101 }),
+    queues.peek({ ...named, offset: -1 }),
+    queues.purge({ ...named } as { cluster: string; queue: string; confirm: string }),
+    queues.remove({ ...named, handle: '' }),
+    queues.pause({ ...named, queue: 'q'.repeat(256) }),
+    queues.resume({ ...named, workers: [''] }),
+    queues.move({ cluster: 'prod', from: 'a', to: 'b', limit: 0 }),
+    queues.move({ cluster: 'prod', from: 'a', to: '' }),
+    queues.resume({ ...named, wokers: [] } as object as typeof named),
+  ];
+  for (const call of refused) expect((await failure(call)).code).toBe('BAD_REQUEST');
+
+  const asked: unknown[] = [];
+  const control: Control = {
+    ...NO_CONTROL,
+    peek: async (question) => {
+      asked.push(question);
+      return { messages: [], ready: 0, requeues: false, at: NOW };
+    },
+    move: async function* (question) {
+      asked.push(question);
+      yield { kind: 'progress', done: 1, total: null };
+    },
+  };
+  const able = caller({}, { control }).queues;
+  await able.peek(named);
+  for await (const step of await able.move({ cluster: 'prod', from: 'a', to: 'b' })) asked.push(step);
+  expect(asked).toEqual([
+    { ...named, offset: 0, limit: 20 },
+    {
+      cluster: 'prod',
+      from: 'a',
+      to: 'b',
+      limit: null,
+      by: expect.objectContaining({ address: '127.0.0.1' }) as object,
+    },
+    { kind: 'progress', done: 1, total: null },
+  ]);
 });
 
 test('its types name what a client gets', async () => {

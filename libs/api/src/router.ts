@@ -4,6 +4,7 @@ import { audit } from './procedures/audit.ts';
 import { clusters } from './procedures/clusters.ts';
 import { control } from './procedures/control.ts';
 import { live } from './procedures/live.ts';
+import { queues } from './procedures/queues.ts';
 import { system } from './procedures/system.ts';
 import { tasks } from './procedures/tasks.ts';
 import { workers } from './procedures/workers.ts';
@@ -20,6 +21,7 @@ export const appRouter = router({
       .input(overviewInput)
       .query(async ({ ctx, input }): Promise<Overview> => ctx.questions.overview(input)),
   }),
+  queues,
   tasks,
   workers,
   live,

@@ -26,33 +26,27 @@ export type {
   RedisDelivery,
 } from './event-source.ts';
 export { maskUrl } from './mask-url.ts';
+export { isTaskQueue } from './queues/queue-names.ts';
 export { openQueues } from './queues/queues.ts';
 export type {
   KnownQueues,
   Move,
   MoveOptions,
-  Peek,
   PeekOptions,
-  PriorityFigures,
-  QueueFact,
-  QueueFigures,
-  QueueRates,
   Queues,
   QueuesDefinition,
   QueuesLook,
   QueuesOptions,
-  ServerAlarm,
-  ServerFact,
-  ServerFacts,
-  ServerNode,
+  ServerLook,
 } from './queues/port.ts';
-export type { ShownText, WaitingMessage } from './queues/message.ts';
 export { QUEUE_REFUSAL_CODES, QueueRefusal } from './queues/refusal.ts';
 export type { QueueRefusalCode } from './queues/refusal.ts';
 export { parseResultBackend } from './results/backend.ts';
 export type { ResultBackend, ResultDefinition } from './results/backend.ts';
+export { lookupResults } from './results/lookup.ts';
+export type { LookupOptions, ResultDelivery } from './results/lookup.ts';
 export { openResultSource } from './results/source.ts';
-export type { ResultDelivery, ResultSource, ResultSourceOptions } from './results/source.ts';
+export type { ResultSource, ResultSourceOptions } from './results/source.ts';
 export { slabOf } from './redis/slab.ts';
 export type { AbortOutcome, AbortRefusalCode } from './tasks/abort.ts';
 export { SEND_ERROR_CODES, TaskSendError } from './tasks/errors.ts';

@@ -53,6 +53,8 @@ export type { ControlReply, ControlRequest, ReplyAddress } from './control/mailb
 // Sending tasks: what can be sent, the message it becomes, and the exact repetition of an earlier one.
 export { diffOf } from './task/diff.ts';
 export type { TaskChange, TaskDiff } from './task/diff.ts';
+export { parseJsonTree, writeJsonTree } from './task/json-tree.ts';
+export type { JsonTree } from './task/json-tree.ts';
 export { amqpPublication, encodeTask } from './task/encode.ts';
 export type { AmqpPublication, EncodedTask, SendFacts } from './task/encode.ts';
 export { taskRequest } from './task/request.ts';

@@ -61,18 +61,36 @@ export type {
   TaskRow,
   WorkerRow,
 } from './task.ts';
-export { askControlSubject, askedCommand, controlQuestion, INSPECTIONS, requester } from './control.ts';
+export {
+  askControlSubject,
+  askedCommand,
+  askedTask,
+  controlQuestion,
+  INSPECTIONS,
+  MOST_PEEKED,
+  MOST_TASKS_ASKED,
+  requester,
+} from './control.ts';
 export type {
   CommandOutcome,
   ControlPart,
   ControlQuestion,
   ControlQuestionInput,
+  DraftRefusal,
+  Ended,
   Inspection,
   InspectionPart,
+  Looked,
+  Pause,
   Requester,
+  TaskDraft,
+  TaskOutcome,
+  ToldTask,
   WorkerAnswer,
   WorkerOutcome,
 } from './control.ts';
+export type { Peek, PriorityFigures, QueueFact, QueueFigures, QueueRates, ShownText, WaitingMessage } from './queue.ts';
+export type { ServerAlarm, ServerFact, ServerFacts, ServerNode } from './server.ts';
 export { createMask } from './mask.ts';
 export type { Mask } from './mask.ts';
 export { TaskEventFormatError, TaskEventReader, TEXT_COLUMN } from './task-event-reader.ts';

@@ -19,6 +19,10 @@ export const BUCKETS = {
   partitions: 'meadow_partitions',
   /** `<cluster>.<request id>` → a revoke that workers to come are told too, gone by itself when that is over */
   revokes: 'meadow_revokes',
+  /** `<cluster>` → names of its queues, so that one that is empty, without a worker, is not forgotten */
+  queues: 'meadow_queues',
+  /** `<cluster>.<queue, in base64url>` → who took from a queue that is paused */
+  pauses: 'meadow_pauses',
   /** `<service id>` → ServiceStatus, gone soon after the service stops */
   services: 'meadow_services',
 } as const;

@@ -63,6 +63,8 @@ export { taskEvents } from './questions/task-events.ts';
 export type { TaskEventsInput } from './questions/task-events.ts';
 export { taskList } from './questions/task-list.ts';
 export type { TaskListInput, TaskListPage } from './questions/task-list.ts';
+export { toldTasks } from './questions/told-tasks.ts';
+export type { KnownTask, ToldTasksInput } from './questions/told-tasks.ts';
 export { workerList } from './questions/worker-list.ts';
 export type { WorkerListInput, WorkerListRow } from './questions/worker-list.ts';
 export { workerHistory } from './questions/worker-history.ts';

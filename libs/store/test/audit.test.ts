@@ -96,6 +96,8 @@ test('filters find what they say, whatever characters they hold', async () => {
   expect(await found({})).toBe('abcd');
   expect(await found({ cluster: 'prod' })).toBe('abd');
   expect(await found({ actor: 'bob' })).toBe('b');
+  expect(await found({ who: 'BO' })).toBe('b');
+  expect(await found({ who: '10.0.' })).toBe('abd');
   expect(await found({ actor: nasty, action: nasty, target: nasty, text: nasty })).toBe('c');
   expect(await found({ action: 'queue.purge' })).toBe('a');
   expect(await found({ action: 'queue.*' })).toBe('ab');
@@ -111,6 +113,41 @@ test('filters find what they say, whatever characters they hold', async () => {
   expect(await found({ text: rows.d.request_id })).toBe('d');
   expect(await found({ from: T - 2, to: T })).toBe('bc');
   expect(await found({ from: T })).toBe('a');
+});
+
+test('what was done to a worker is found by its whole name, whether it was named or answered', async () => {
+  const answered = (worker: string): string => JSON.stringify([{ worker, outcome: 'done', words: '' }]);
+  const rows = {
+    named: record({ targets: ['w@a', 'w@b'], outcome: 'begun', answers: '[]' }),
+    heard: record({ target_kind: 'task', targets: ['t1'], answers: answered('w@a') }),
+    queue: record({ target_kind: 'queue', targets: ['w@a'], answers: '[]' }),
+    longer: record({ targets: ['w@a2'], answers: answered('w@a2') }),
+    odd: record({ target_kind: 'task', targets: ['t2'], answers: answered('w"\\') }),
+  };
+  await using store = await openWith(Object.values(rows));
+  const found = async (worker: string): Promise<string[]> => {
+    const ids = (await auditList(store, { worker })).rows.map((row) => row.id);
+    return Object.entries(rows).flatMap(([name, row]) => (ids.includes(row.id) ? [name] : []));
+  };
+  expect(await found('w@a')).toEqual(['named', 'heard']);
+  expect(await found('w"\\')).toEqual(['odd']);
+});
+
+test('begun is what has not ended', async () => {
+  const ended = randomUUID();
+  const running = record({ at: T - 5, outcome: 'begun' });
+  await using store = await openWith([
+    record({ at: T - 4, request_id: ended, outcome: 'begun' }),
+    record({ at: T - 3, request_id: ended, outcome: 'failed' }),
+    running,
+    // another cluster's request is another
+    record({ at: T, cluster: 'test', request_id: running.request_id, outcome: 'done' }),
+  ]);
+  const outcomes = async (...asked: string[]): Promise<string[]> =>
+    (await auditList(store, { outcomes: asked })).rows.map((row) => `${row.cluster} ${row.outcome}`);
+  expect(await outcomes('begun')).toEqual(['prod begun']);
+  expect(await outcomes('begun', 'failed')).toEqual(['prod failed', 'prod begun']);
+  expect((await auditList(store, {})).rows).toHaveLength(4);
 });
 
 test('the newest ids are told oldest first', async () => {

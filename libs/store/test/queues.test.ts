@@ -53,6 +53,12 @@ test('a queue tells its newest figures and when it was seen first and last, in w
       { ...newest, first_seen_at: HOUR, last_seen_at: HOUR + 20.25, sampled_at: HOUR + 20.25 },
     ]);
     expect(await queueList(store, { cluster: 'test', now: NOW })).toMatchObject([{ queue: 'mail', ready: 77 }]);
+    const all = await queueList(store, { now: NOW });
+    expect(all.map(({ cluster, queue, ready }) => [cluster, queue, ready])).toEqual([
+      ['prod', 'celery', null],
+      ['prod', 'mail', 9],
+      ['test', 'mail', 77],
+    ]);
     await sql(store, 'OPTIMIZE TABLE meadow.queues_raw FINAL');
     await sql(store, 'OPTIMIZE TABLE meadow.queue_samples FINAL');
     expect(await queueList(store, { cluster: 'prod', now: NOW })).toEqual(rows);
@@ -94,6 +100,17 @@ test('a name that only tasks tell is kept for 30 days, and one that was sampled 
     ['old', 3, HOUR - 100 * DAY, HOUR - 100 * DAY, HOUR - 100 * DAY],
   ]);
   expect(await listed(DAY)).toEqual([['both', null, minute, minute, null]]);
+
+  const other = [event('task-sent', 'g', minute, { cluster: 'test', name: 'n', queue: 'both' })];
+  await insertTaskEvents(store, { lines: linesOf(other), token: '2' });
+  await insertQueueSamples(store, { rows: [sample('other', HOUR, { cluster: 'test', ready: 5 })], token: '2' });
+  const all = await queueList(store, { now: NOW });
+  expect(all.map(({ cluster, queue, ready, sampled_at }) => [cluster, queue, ready, sampled_at])).toEqual([
+    ['prod', 'both', 4, HOUR - 10 * DAY],
+    ['prod', 'monthly', null, null],
+    ['test', 'both', null, null],
+    ['test', 'other', 5, HOUR],
+  ]);
 });
 
 test('a history has a point for every span, and where nobody looked a gap instead of a zero', async () => {

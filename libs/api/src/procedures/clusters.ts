@@ -1,6 +1,6 @@
 import { clusterName, type Finding } from '@meadow/contract';
 import { z } from 'zod';
-import type { ClusterLine, ClusterSummary } from '../answers.ts';
+import type { BrokerNow, ClusterLine, ClusterSummary } from '../answers.ts';
 import { ApiError } from '../errors.ts';
 import type { RegisteredCluster } from '../ports.ts';
 import { procedure, router } from '../trpc.ts';
@@ -24,6 +24,11 @@ export const clusters = router({
   doctor: procedure
     .input(z.strictObject({ cluster: clusterName }))
     .query(async ({ ctx, input }): Promise<readonly Finding[]> => ctx.doctor.examine(input.cluster)),
+
+  /** What the broker of a cluster tells of itself at this moment. @throws CONTROL_REFUSED when it does not answer */
+  broker: procedure
+    .input(z.strictObject({ cluster: clusterName }))
+    .query(async ({ ctx, input }): Promise<BrokerNow> => ctx.control.broker(input, ctx.hungUp)),
 });
 
 function clusterLines(

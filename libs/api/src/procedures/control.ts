@@ -1,6 +1,7 @@
 import { askedCommand, clusterName, INSPECTIONS, type InspectionPart } from '@meadow/contract';
 import { z } from 'zod';
 import type { CommandResult } from '../answers.ts';
+import { audienceInput, audienceOf, type Addressed } from '../audience.ts';
 import { procedure, router } from '../trpc.ts';
 
 const workerName = z.string().min(1, 'a worker has a name').max(255, 'at most 255 characters');
@@ -17,6 +18,13 @@ export const control = router({
       }),
     )
     .query(async ({ ctx, input }): Promise<readonly InspectionPart[]> => ctx.control.inspect(input, ctx.hungUp)),
+
+  /** Whom an action on a pool, a cluster or what a filter matches would touch: `run` takes their names, cluster by cluster. */
+  audience: procedure
+    .input(audienceInput)
+    .query(async ({ ctx, input }): Promise<readonly Addressed[]> =>
+      audienceOf(await ctx.questions.workers({ cluster: input.cluster }), input),
+    ),
 
   /**
    * Tells workers something, under Celery's names, and gathers what each did. Recorded with who asked.

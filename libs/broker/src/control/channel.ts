@@ -45,9 +45,11 @@ export interface ControlAsk {
   readonly waitMs: number;
   /** Ends the waiting; what has been sent stays sent. */
   readonly signal?: AbortSignal;
-  /** Each answer as it comes. Must not throw. */
-  readonly onReply?: (reply: ControlReply) => void;
+  /** Each answer as it comes, and the message that it was read from, in which every number is as it was written. Must not throw. */
+  readonly onReply?: OnReply;
 }
+
+type OnReply = (reply: ControlReply, message: Envelope) => void;
 
 export interface ControlAnswers {
   /** In the order in which they came. Two of one name come from two workers that share it. */
@@ -192,16 +194,18 @@ class Channel implements ControlChannel {
   }
 
   #take(read: () => Envelope): void {
+    let message: Envelope;
     let reply: ControlReply;
     try {
-      reply = decodeControlReply(read());
+      message = read();
+      reply = decodeControlReply(message);
     } catch {
       this.#options.onStrayReply?.('unreadable');
       return;
     }
     const asked = this.#asked.get(reply.ticket ?? '');
     if (asked === undefined) this.#options.onStrayReply?.('late');
-    else asked.take(reply);
+    else asked.take(reply, message);
   }
 
   #endAll(why: ControlAnswers['ended']): void {
@@ -213,11 +217,11 @@ class Channel implements ControlChannel {
 class Asked {
   readonly #replies: ControlReply[] = [];
   readonly #missing: Set<string> | null;
-  readonly #onReply: ((reply: ControlReply) => void) | undefined;
+  readonly #onReply: OnReply | undefined;
   readonly #ended = Promise.withResolvers<ControlAnswers['ended']>();
   #heard: number | null = null;
 
-  constructor(awaited: readonly string[] | null, onReply: ((reply: ControlReply) => void) | undefined) {
+  constructor(awaited: readonly string[] | null, onReply: OnReply | undefined) {
     this.#missing = awaited === null ? null : new Set(awaited);
     this.#onReply = onReply;
   }
@@ -227,11 +231,11 @@ class Asked {
     this.#endIfComplete();
   }
 
-  take(reply: ControlReply): void {
+  take(reply: ControlReply, message: Envelope): void {
     if (this.#replies.length === MOST_REPLIES) return;
     this.#replies.push(reply);
     this.#missing?.delete(reply.worker);
-    this.#onReply?.(reply);
+    this.#onReply?.(reply, message);
     this.#endIfComplete();
   }
 

@@ -3,7 +3,8 @@ import type { ChannelModel } from 'amqplib';
 import type { BrokerError } from '../errors.ts';
 import { onChannel } from './amqp-channel.ts';
 import { numberAt, textAt } from './management.ts';
-import { unknownFigures, type QueueFact, type QueueFigures, type QueueRates } from './port.ts';
+import type { QueueFact, QueueFigures, QueueRates } from '@meadow/contract';
+import { unknownFigures } from './port.ts';
 import { isDelayed } from './queue-names.ts';
 import { QueueRefusal } from './refusal.ts';
 

@@ -11,16 +11,15 @@ import { moveMessages } from './amqp-move.ts';
 import { amqpFacts } from './amqp-server.ts';
 import { Management, textAt, valueAt } from './management.ts';
 import { MessageReader, sentAt } from './message.ts';
+import type { Peek, QueueFigures } from '@meadow/contract';
 import type {
   AdapterOptions,
   KnownQueues,
   Move,
-  Peek,
   QueueAdapter,
-  QueueFigures,
   QueuesDefinition,
   QueuesLook,
-  ServerFacts,
+  ServerLook,
 } from './port.ts';
 import { QueueConnection, type Held } from './queue-connection.ts';
 import { isTaskQueue } from './queue-names.ts';
@@ -158,7 +157,7 @@ class AmqpQueues implements QueueAdapter {
     });
   }
 
-  async facts(signal?: AbortSignal): Promise<ServerFacts> {
+  async facts(signal?: AbortSignal): Promise<ServerLook> {
     return amqpFacts(this.#management, this.#until(signal), async () => {
       const { model } = await this.#held.link(signal);
       return model.connection.serverProperties;

@@ -1,12 +1,13 @@
 import type { JsonObject } from '@meadow/celery';
 import { BrokerError } from '../errors.ts';
 import { numberAt, textAt, valueAt, type Management } from './management.ts';
-import type { ServerAlarm, ServerFact, ServerFacts, ServerNode } from './port.ts';
+import type { ServerAlarm, ServerFact, ServerNode } from '@meadow/contract';
+import type { ServerLook } from './port.ts';
 
 const NOT_OF_RABBITMQ = ['waiting', 'operations', 'evictionPolicy', 'evictedKeys', 'rejectedConnections'] as const;
 
 /** Everything that is null here, with the reason; what the caller knows is laid over it. */
-function nothingKnown(reason: string): Omit<ServerFacts, 'source' | 'degraded'> {
+function nothingKnown(reason: string): Omit<ServerLook, 'source' | 'degraded'> {
   const facts = {
     ...{ product: null, version: null, uptimeSeconds: null, connections: null, waiting: null, channels: null },
     ...{ consumers: null, queues: null, unacked: null, unackedSince: null },
@@ -23,7 +24,7 @@ function nothingKnown(reason: string): Omit<ServerFacts, 'source' | 'degraded'> 
 }
 
 /** Lays what is known over what is not. */
-function known<Facts extends Pick<ServerFacts, 'unknown'>>(all: Facts, told: Partial<ServerFacts>): Facts {
+function known<Facts extends Pick<ServerLook, 'unknown'>>(all: Facts, told: Partial<ServerLook>): Facts {
   const unknown = Object.entries(all.unknown).filter(([fact]) => (told[fact as ServerFact] ?? null) === null);
   return { ...all, ...told, unknown: Object.fromEntries(unknown) };
 }
@@ -33,7 +34,7 @@ export async function amqpFacts(
   management: Management,
   signal: AbortSignal,
   handshake: () => Promise<{ readonly product: string; readonly version: string }>,
-): Promise<ServerFacts> {
+): Promise<ServerLook> {
   let overview: JsonObject;
   try {
     overview = await management.overview(signal);
@@ -70,7 +71,7 @@ export async function amqpFacts(
   }
 }
 
-function ofNodes(told: readonly JsonObject[]): Partial<ServerFacts> {
+function ofNodes(told: readonly JsonObject[]): Partial<ServerLook> {
   const nodes = told.map(nodeIn);
   const least = (values: (number | null)[]): number | null => {
     const numbers = values.filter((value) => value !== null);

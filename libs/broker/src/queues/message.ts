@@ -3,44 +3,11 @@ import {
   decodeTaskMessage,
   stringifyPythonJson,
   taskHeaders,
-  type CeleryDecodeErrorCode,
   type Envelope,
   type JsonValue,
   type TaskHeaders,
 } from '@meadow/celery';
-
-/** A message that waits, as far as it can be read. Texts are cut, as anybody may have written them. */
-export interface WaitingMessage {
-  /** Among all that wait in the queue; 0 is next. */
-  readonly position: number;
-  /** Names this message to `remove`. Null on RabbitMQ. */
-  readonly handle: string | null;
-  /** Redis: of the envelope. RabbitMQ: of the body. */
-  readonly bytes: number;
-  /** As the message says; on Redis 0 is served first, on RabbitMQ last. */
-  readonly priority: number | null;
-  readonly contentType: string | null;
-  readonly contentEncoding: string | null;
-  readonly compression: string | null;
-  /** Handed out before: to a worker that is gone, or to somebody who looked. */
-  readonly redelivered: boolean;
-  /** How often a quorum queue has handed it out before; null for other queues. */
-  readonly deliveries: number | null;
-  /** Unix seconds, by its publisher's word. Celery itself does not say. */
-  readonly sentAt: number | null;
-  /** Null when not even these can be read. */
-  readonly task: TaskHeaders | null;
-  readonly args: ShownText | null;
-  readonly kwargs: ShownText | null;
-  /** Why the arguments, or all of it, are not told; null when they are. */
-  readonly problem: { readonly code: CeleryDecodeErrorCode | 'QUEUE_PEEK_BOUND'; readonly says: string } | null;
-}
-
-/** JSON as Python writes it. */
-export interface ShownText {
-  readonly text: string;
-  readonly cut: boolean;
-}
+import type { ShownText, WaitingMessage } from '@meadow/contract';
 
 /** What a broker says of a message without its being decoded. */
 type MessageFacts = Pick<WaitingMessage, 'position' | 'handle' | 'bytes'>;

@@ -1,7 +1,6 @@
-import type { ClusterDefinition, QueueSample } from '@meadow/contract';
+import type { ClusterDefinition, Peek, QueueFigures, ServerFacts } from '@meadow/contract';
 import type { BrokerError } from '../errors.ts';
 import type { BrokerStatus } from '../event-source.ts';
-import type { WaitingMessage } from './message.ts';
 import { isDelayed } from './queue-names.ts';
 import type { QueueRefusal } from './refusal.ts';
 
@@ -25,50 +24,6 @@ export interface KnownQueues {
   readonly incomplete: string | null;
 }
 
-/** What is told of a queue now. Null is never 0: `unknown` says why it is not known. */
-export interface QueueFigures {
-  readonly name: string;
-  readonly kind: QueueSample['kind'];
-  readonly source: QueueSample['source'];
-  /** Null on Redis for an empty queue, which is no key there. */
-  readonly exists: boolean | null;
-  /** One of Celery's queues for delayed delivery: neither read nor changed here. */
-  readonly delayed: boolean;
-  /** Messages that wait, of all priorities. */
-  readonly ready: number | null;
-  /** Redis: messages that wait, by priority step. Null on RabbitMQ, which does not tell. */
-  readonly byPriority: readonly PriorityFigures[] | null;
-  /** Messages that workers hold: being run, reserved, or waiting there for their time. */
-  readonly unacked: number | null;
-  readonly consumers: number | null;
-  /** Of the messages that wait. Redis: memory of the lists, estimated from some of their messages. */
-  readonly bytes: number | null;
-  /** Task id of the message that is next. */
-  readonly nextId: string | null;
-  /** Unix seconds at which that message was sent, by its publisher's word. Celery itself does not say. */
-  readonly nextSentAt: number | null;
-  /** Per second, as the broker measures it. */
-  readonly rates: QueueRates | null;
-  /** By field: why it is null. */
-  readonly unknown: Readonly<Partial<Record<QueueFact, string>>>;
-}
-
-export type QueueFact = Exclude<keyof QueueFigures, 'name' | 'kind' | 'source' | 'delayed' | 'unknown'>;
-
-export interface PriorityFigures {
-  readonly step: number;
-  readonly ready: number;
-  /** False for a step that is none of the definition's `priority_steps`: perhaps no worker takes these messages. */
-  readonly served: boolean;
-}
-
-export interface QueueRates {
-  readonly published: number | null;
-  readonly delivered: number | null;
-  readonly acknowledged: number | null;
-  readonly redelivered: number | null;
-}
-
 export interface QueuesLook {
   /** One for each name that was asked for, in its order. */
   readonly queues: readonly QueueFigures[];
@@ -82,18 +37,6 @@ export interface PeekOptions {
   /** At most 100. @default 20 */
   readonly limit?: number;
   readonly signal?: AbortSignal;
-}
-
-export interface Peek {
-  /** In the order in which workers get them. Fewer than asked for where they are too long or come too slowly: ask on from there. */
-  readonly messages: readonly WaitingMessage[];
-  /** Messages that waited when it was looked. */
-  readonly ready: number;
-  /**
-   * RabbitMQ: to read is to take and put back. The messages are marked as redelivered, may change their order, and a quorum
-   * queue counts it as a delivery, of which it allows so many before it drops the message.
-   */
-  readonly requeues: boolean;
 }
 
 export interface MoveOptions {
@@ -121,67 +64,10 @@ export interface Move {
   readonly doubled: number;
 }
 
-/** A broker as its page shows it. Null and not in `unknown` means that there is none: no limit, no replica. */
-export interface ServerFacts {
-  readonly kind: 'redis' | 'amqp';
-  readonly source: QueueSample['source'];
-  readonly product: string | null;
-  readonly version: string | null;
-  /** Of the node that runs for the shortest time. */
-  readonly uptimeSeconds: number | null;
-  readonly connections: number | null;
-  /** Redis: connections that wait for a message. */
-  readonly waiting: number | null;
-  readonly channels: number | null;
-  readonly consumers: number | null;
-  readonly queues: number | null;
-  /** Of all queues of this database or virtual host. */
-  readonly unacked: number | null;
-  /** Redis: Unix seconds at which a worker took the message that has been held for the longest time. */
-  readonly unackedSince: number | null;
-  readonly memoryUsedBytes: number | null;
-  readonly memoryLimitBytes: number | null;
-  readonly diskFreeBytes: number | null;
-  readonly diskLimitBytes: number | null;
-  /** Per second. Redis knows operations, RabbitMQ messages. */
-  readonly operations: number | null;
-  readonly rates: QueueRates | null;
-  readonly role: string | null;
-  readonly replicas: number | null;
-  /** Redis: what it does when its memory is full. */
-  readonly evictionPolicy: string | null;
-  /** Redis: since it was started. */
-  readonly evictedKeys: number | null;
-  readonly rejectedConnections: number | null;
-  /** RabbitMQ. */
-  readonly nodes: readonly ServerNode[] | null;
-  readonly alarms: readonly ServerAlarm[] | null;
-  /** By field: why it is null. */
-  readonly unknown: Readonly<Partial<Record<ServerFact, string>>>;
+/** A broker as its page shows it. */
+export interface ServerLook extends ServerFacts {
   /** As in `QueuesLook`. */
   readonly degraded: BrokerError | null;
-}
-
-export type ServerFact = Exclude<keyof ServerFacts, 'kind' | 'source' | 'unknown' | 'degraded'>;
-
-export interface ServerNode {
-  readonly name: string;
-  readonly running: boolean;
-  readonly uptimeSeconds: number | null;
-  readonly memoryUsedBytes: number | null;
-  readonly memoryLimitBytes: number | null;
-  readonly diskFreeBytes: number | null;
-  readonly diskLimitBytes: number | null;
-  readonly fileDescriptors: number | null;
-  readonly fileDescriptorLimit: number | null;
-}
-
-/** Something that stops or endangers messages now. */
-export interface ServerAlarm {
-  readonly alarm:
-    'memory' | 'disk' | 'partition' | 'node-down' | 'eviction' | 'connections' | 'replica' | 'persistence';
-  /** One line. */
-  readonly says: string;
 }
 
 /** The queues of one cluster, whatever its broker. Dispose it, or abort its signal, to end it. */
@@ -213,7 +99,7 @@ export interface Queues extends AsyncDisposable {
    * Throws what every operation does as long as nothing has been moved; after that the answer tells.
    */
   move(from: string, to: string, options?: MoveOptions): Promise<Move>;
-  facts(signal?: AbortSignal): Promise<ServerFacts>;
+  facts(signal?: AbortSignal): Promise<ServerLook>;
 }
 
 /** What an adapter has to do; names have been checked. */

@@ -1,19 +1,19 @@
 import type { BrokerStatus } from '../event-source.ts';
 import { parseBrokerUrl } from '../url.ts';
 import { openAmqpQueues } from './amqp-queues.ts';
+import type { Peek } from '@meadow/contract';
 import type {
   AdapterOptions,
   KnownQueues,
   Move,
   MoveOptions,
-  Peek,
   PeekOptions,
   QueueAdapter,
   Queues,
   QueuesDefinition,
   QueuesLook,
   QueuesOptions,
-  ServerFacts,
+  ServerLook,
 } from './port.ts';
 import { checkQueueName } from './queue-names.ts';
 import { openRedisQueues } from './redis-queues.ts';
@@ -94,7 +94,7 @@ class CheckedQueues implements Queues {
     });
   }
 
-  facts(signal?: AbortSignal): Promise<ServerFacts> {
+  facts(signal?: AbortSignal): Promise<ServerLook> {
     return this.#adapter.facts(signal);
   }
 

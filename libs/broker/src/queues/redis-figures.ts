@@ -1,7 +1,8 @@
 import { CeleryDecodeError, decodeRedisEnvelope, taskHeaders } from '@meadow/celery';
 import type { Redis } from 'ioredis';
 import { sentAt } from './message.ts';
-import { unknownFigures, type QueueFigures } from './port.ts';
+import type { QueueFigures } from '@meadow/contract';
+import { unknownFigures } from './port.ts';
 import { isDelayed, isTaskQueue } from './queue-names.ts';
 import type { PriorityKey, QueueKeys } from './redis-keys.ts';
 import { errorWord, isReplyError } from './redis-reply.ts';

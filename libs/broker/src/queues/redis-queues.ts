@@ -6,16 +6,15 @@ import { connectRedis } from '../redis/connection.ts';
 import { redisError } from '../redis/errors.ts';
 import type { Broker, RedisTarget } from '../url.ts';
 import { MessageReader, unreadMessage } from './message.ts';
+import type { Peek, QueueFigures } from '@meadow/contract';
 import type {
   AdapterOptions,
   KnownQueues,
   Move,
-  Peek,
   QueueAdapter,
-  QueueFigures,
   QueuesDefinition,
   QueuesLook,
-  ServerFacts,
+  ServerLook,
 } from './port.ts';
 import { QueueConnection, type Held } from './queue-connection.ts';
 import { redisFigures } from './redis-figures.ts';
@@ -156,7 +155,7 @@ class RedisQueues implements QueueAdapter {
     return moveLists(link.client, lists, options, (work) => this.#held.answered(link, this.#onLists(from, work)));
   }
 
-  facts(signal?: AbortSignal): Promise<ServerFacts> {
+  facts(signal?: AbortSignal): Promise<ServerLook> {
     return this.#held.use(({ client }) => redisFacts(client, this.#keys), signal);
   }
 

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import type { ServerAlarm, ServerFact, ServerFacts } from './port.ts';
+import type { ServerAlarm, ServerFact } from '@meadow/contract';
+import type { ServerLook } from './port.ts';
 import type { QueueKeys } from './redis-keys.ts';
 import { isReplyError } from './redis-reply.ts';
 
@@ -7,7 +8,7 @@ import { isReplyError } from './redis-reply.ts';
 const FULL = 0.9;
 
 /** Reads what Redis tells of itself. */
-export async function redisFacts(client: Redis, keys: QueueKeys): Promise<ServerFacts> {
+export async function redisFacts(client: Redis, keys: QueueKeys): Promise<ServerLook> {
   const info = parseInfo(await client.info());
   const { unacked, unackedSince } = await heldByWorkers(client, keys);
   const number = (name: string): number | null => numberOf(info.get(name));

@@ -79,7 +79,8 @@ async function open(target: RedisTarget, options: RedisConnectOptions, track: Tr
     await (target.username === null ? client.auth(target.password) : client.auth(target.username, target.password));
   }
   if (target.db !== 0) await client.select(target.db).catch(forgiveNoPermission);
-  await client.client('SETNAME', options.clientName).catch(() => undefined);
+  // Redis takes no name with a space
+  await client.client('SETNAME', options.clientName.replaceAll(' ', '-')).catch(() => undefined);
   return { client, lost, server: 'path' in server ? null : server };
 }
 

@@ -1,7 +1,5 @@
 import type { ClusterDefinition } from '@meadow/contract';
-import type { Redis } from 'ioredis';
 import { BurstQueue } from '../burst-queue.ts';
-import { withDeadline } from '../deadline.ts';
 import { payloadOf, type BrokerStatus, type RedisDelivery } from '../event-source.ts';
 import { keepConnected, type Session } from '../keep-connected.ts';
 import { timeoutError } from '../network-error.ts';
@@ -11,13 +9,7 @@ import { redisError } from '../redis/errors.ts';
 import { slabOf } from '../redis/slab.ts';
 import type { RedisTarget } from '../url.ts';
 import type { ResultBackend } from './backend.ts';
-
-/** A result as a worker wrote it: the bytes of its serializer. */
-export interface ResultDelivery {
-  readonly taskId: string;
-  readonly payload: Buffer;
-  readonly receivedAtMs: number;
-}
+import { inTime, lookupResults, type ResultDelivery } from './lookup.ts';
 
 export interface ResultSourceOptions {
   readonly cluster: ClusterDefinition['name'];
@@ -47,12 +39,8 @@ export interface ResultSource extends AsyncDisposable {
 
 const WAITING = { messages: 20_000, bytes: 64 * 1024 * 1024, burst: 500 };
 const CONNECT_TIMEOUT_MS = 10_000;
-/** For each answer. */
-const ANSWER_TIMEOUT_MS = 10_000;
 /** A connection that does not answer a ping for so long is given up. */
 const SILENCE_MS = 15_000;
-/** Results asked for at a time: a result may be megabytes. */
-const SLICE = 100;
 
 /** Starts to listen to a cluster's results and returns at once, connected or not: a backend that is down is tried for ever. */
 export function openResultSource(
@@ -88,27 +76,10 @@ class RedisResults implements ResultSource {
     }).then(() => this.#queue.flush());
   }
 
-  async lookup(taskIds: readonly string[], signal: AbortSignal): Promise<readonly ResultDelivery[]> {
-    const { keyPrefix, targets } = this.#backend;
-    const [target] = targets;
+  lookup(taskIds: readonly string[], signal: AbortSignal): Promise<readonly ResultDelivery[]> {
+    const { cluster, clientName } = this.#options;
     const ends = AbortSignal.any([signal, this.#signal]);
-    const { client } = await this.#connect(target, ends);
-    const found: ResultDelivery[] = [];
-    try {
-      for (let start = 0; start < taskIds.length; start += SLICE) {
-        const ids = taskIds.slice(start, start + SLICE);
-        const values = await this.#answered(client.mgetBuffer(ids.map((id) => keyPrefix + id)), client, target, ends);
-        values.forEach((payload, index) => {
-          const taskId = ids[index];
-          if (payload !== null && taskId !== undefined) found.push({ taskId, payload, receivedAtMs: Date.now() });
-        });
-      }
-      return found;
-    } catch (error) {
-      throw redisError(error, target, this.#options.cluster);
-    } finally {
-      client.disconnect();
-    }
+    return lookupResults(this.#backend, taskIds, { cluster, clientName, signal: ends });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -134,17 +105,8 @@ class RedisResults implements ResultSource {
     return connectRedis(target, { cluster, clientName, timeoutMs: CONNECT_TIMEOUT_MS, signal });
   }
 
-  /** A server that hangs after it let us in must not hold up whoever waits. */
-  #answered<T>(answer: Promise<T>, client: Redis, target: RedisTarget, signal: AbortSignal): Promise<T> {
-    return withDeadline(answer, {
-      ms: ANSWER_TIMEOUT_MS,
-      signal,
-      giveUp: () => client.disconnect(),
-      onTimeout: () => timeoutError({ cluster: this.#options.cluster, endpoint: target.endpoint }),
-    });
-  }
-
   async #open(target: RedisTarget, signal: AbortSignal): Promise<Session> {
+    const facts = { cluster: this.#options.cluster, endpoint: target.endpoint };
     const connection = await this.#connect(target, signal);
     const { client, lost } = connection;
     client.on('pmessageBuffer', (_pattern: string, channel: Buffer | string, payload: Buffer) => {
@@ -157,7 +119,7 @@ class RedisResults implements ResultSource {
       const failed = lost.then((error) => {
         throw error;
       });
-      await this.#answered(Promise.race([subscribed, failed]), client, target, signal);
+      await inTime(Promise.race([subscribed, failed]), client, facts, signal);
     } catch (error) {
       client.disconnect();
       throw redisError(error, target, this.#options.cluster);
@@ -172,7 +134,6 @@ class RedisResults implements ResultSource {
         () => undefined, // the connection is gone, which `lost` tells
       );
     }, SILENCE_MS / 2);
-    const facts = { cluster: this.#options.cluster, endpoint: target.endpoint };
     return {
       lost: Promise.race([lost, silent.then(() => timeoutError(facts))]),
       close: async () => {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 const MOST_BYTES = 255;
 /** Of ids in one request: a worker walks through all of them before it does anything else. */
 const MOST_IDS = 1_000;
-const MOST_PROCESSES = 10_000;
+const MOST_PROCESSES = 1_000;
 /** Seconds. */
 const LONGEST_LIMIT = 30 * 86_400;
 

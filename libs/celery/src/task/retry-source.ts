@@ -301,6 +301,8 @@ function timesDropped({
 
 /** The mark that the collector leaves in place of a secret. */
 const MASK = '***';
+/** The mark that the collector leaves in place of the middle of a long text. */
+const MIDDLE_CUT = /\n… \d+ characters cut by Meadow …\n/;
 
 type Told = Extract<ReprTree, { tree: JsonTree }>;
 
@@ -313,7 +315,8 @@ function treeOfText(text: string | null, what: 'args' | 'kwargs'): Told | RetryR
     return refused('RETRY_ARGS_MASKED', `a secret in its ${what} was hidden (${MASK}): send it anew and write it out`);
   }
   const { value, cut } = parseRepr(text);
-  if (cut) return refused('RETRY_ARGS_CUT', `its events hold only the beginning of its ${what}: ${REMEDY}`);
+  if (cut || MIDDLE_CUT.test(text))
+    return refused('RETRY_ARGS_CUT', `its events hold only a part of its ${what}: ${REMEDY}`);
   const isArguments = what === 'args' ? value.kind === 'tuple' || value.kind === 'list' : value.kind === 'dict';
   if (!isArguments) {
     return refused('RETRY_ARGS_UNREADABLE', `its events describe its ${what} in words of their own: ${REMEDY}`);

@@ -334,6 +334,7 @@ describe('of what its events told', () => {
     [{ args: '([...],)' }, 'RETRY_ARGS_CUT'],
     [{ kwargs: "{'k': [" }, 'RETRY_ARGS_CUT'],
     [{ args: `('${'x'.repeat(1020)}...',)` }, 'RETRY_ARGS_CUT'],
+    [{ args: "('xx\n… 34542 characters cut by Meadow …\nxx',)" }, 'RETRY_ARGS_CUT'],
     [{ kwargs: "{'password': '***'}" }, 'RETRY_ARGS_MASKED'],
     [{ kwargs: "{'pin': ***}" }, 'RETRY_ARGS_MASKED'],
     [{ args: "('amqp://u:***@h',)" }, 'RETRY_ARGS_MASKED'],

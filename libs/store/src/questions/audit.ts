@@ -9,12 +9,17 @@ import { ask, limitOf, type AskOptions } from './options.ts';
 export interface AuditFilter {
   readonly cluster?: string | undefined;
   readonly actor?: string | undefined;
+  /** Substring of actor or address, ignoring case. */
+  readonly who?: string | undefined;
   /** Exact name, or a prefix when it ends in `*`, e.g. `queue.*`. */
   readonly action?: string | undefined;
+  /** `begun` is for what has not ended: of what has, only the end is found. */
   readonly outcomes?: readonly string[] | undefined;
   readonly targetKind?: string | undefined;
   /** Substring of a target's name, ignoring case. */
   readonly target?: string | undefined;
+  /** Exact name of a worker that it was about, or that was heard of in the answers. */
+  readonly worker?: string | undefined;
   /** Substring of actor, address, action, targets, arguments, detail, answers or request id, ignoring case. */
   readonly text?: string | undefined;
   /** From this time on, Unix seconds. */
@@ -124,7 +129,7 @@ async function readPage(
   limit: number,
   options: AskOptions,
 ): Promise<Row[]> {
-  const { conditions, params } = conditionsOf(filter);
+  const { conditions, params } = conditionsOf(filter, `${store.database}.audit`);
   const key = 'a.cluster, a.at, a.id';
   const order = 'ORDER BY a.at DESC, a.id DESC, a.cluster DESC';
   return ask(
@@ -152,7 +157,7 @@ async function readPage(
 
 const TEXTS = ['actor', 'address', 'action', 'arguments', 'detail', 'answers', 'request_id'] as const;
 
-function conditionsOf(filter: AuditFilter) {
+function conditionsOf(filter: AuditFilter, table: string) {
   const conditions: string[] = [];
   const params: Record<string, unknown> = {};
   const where = (condition: string, name: string, value: unknown): void => {
@@ -160,17 +165,28 @@ function conditionsOf(filter: AuditFilter) {
     params[name] = value;
   };
   const holds = (text: string, name: string): string => `positionCaseInsensitiveUTF8(${text}, {${name}:String}) > 0`;
-  const { cluster, actor, action, outcomes, targetKind, target, text, from } = filter;
+  const { cluster, actor, who, action, outcomes, targetKind, target, worker, text, from } = filter;
   if (cluster !== undefined) where('a.cluster = {cluster:String}', 'cluster', cluster);
   if (actor !== undefined) where('a.actor = {actor:String}', 'actor', actor);
+  if (who !== undefined && who !== '') where(`${holds('a.actor', 'who')} OR ${holds('a.address', 'who')}`, 'who', who);
   if (action?.endsWith('*') === true) where('startsWith(a.action, {action:String})', 'action', action.slice(0, -1));
   else if (action !== undefined) where('a.action = {action:String}', 'action', action);
   if (outcomes !== undefined && outcomes.length > 0) {
     where('a.outcome IN {outcomes:Array(String)}', 'outcomes', outcomes);
+    const ended = `SELECT cluster, request_id FROM ${table} WHERE outcome != 'begun'`;
+    if (outcomes.includes('begun')) {
+      conditions.push(`a.outcome != 'begun' OR (a.cluster, a.request_id) NOT IN (${ended})`);
+    }
   }
   if (targetKind !== undefined) where('a.target_kind = {targetKind:String}', 'targetKind', targetKind);
   if (target !== undefined && target !== '') {
     where(`arrayExists(name -> ${holds('name', 'target')}, a.targets)`, 'target', target);
+  }
+  if (worker !== undefined) {
+    const isTarget = "a.target_kind = 'worker' AND has(a.targets, {worker:String})";
+    where(`(${isTarget}) OR position(a.answers, {answered:String}) > 0`, 'worker', worker);
+    // as the first of the names in an answer
+    params['answered'] = `{"worker":${JSON.stringify(worker)},`;
   }
   if (text !== undefined && text !== '') {
     const inTexts = TEXTS.map((name) => holds(`a.${name}`, 'text'));

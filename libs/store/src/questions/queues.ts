@@ -5,7 +5,8 @@ import type { Store } from '../store.ts';
 import { ask, type AskOptions, type TimeRange } from './options.ts';
 
 export interface QueueListInput {
-  readonly cluster: string;
+  /** All when left out. */
+  readonly cluster?: string | undefined;
   /** Unix seconds, the reader's clock. */
   readonly now: number;
   /** Queues not heard of for longer are left out. @default 30 * 86_400 */
@@ -52,19 +53,21 @@ const NAMES_SECONDS = 30 * 86_400;
 /** An empty map is one that is not known. */
 const byPriority = z.record(z.string(), z.number()).transform((map) => (Object.keys(map).length === 0 ? null : map));
 const sampledRow = queueRow.omit({ sampled_at: true }).extend({ by_priority: byPriority });
-const namedRow = queueRow.pick({ queue: true, first_seen_at: true, last_seen_at: true });
+const namedRow = queueRow.pick({ cluster: true, queue: true, first_seen_at: true, last_seen_at: true });
 const SAMPLED_COLUMNS = Object.keys(sampledRow.shape)
   .map((name) => `${name.endsWith('_seen_at') ? seconds(`q.${name}`) : `q.${name}`} AS ${name}`)
   .join(', ');
 
 /**
- * Queues of a cluster in order of name: those that were looked at, with their newest figures, and those that only tasks of the
+ * Queues in order of cluster and name: those that were looked at, with their newest figures, and those that only tasks of the
  * last 30 days name; of each at most 5000, the newest. @throws StoreError
  */
 export async function queueList(store: Store, input: QueueListInput, options: AskOptions = {}): Promise<QueueRow[]> {
   const now = Math.floor(input.now);
   const since = Math.max(0, now - (input.silentSeconds ?? NAMES_SECONDS));
-  const params = { cluster: input.cluster, since, limit: MOST_QUEUES };
+  const { cluster } = input;
+  const isOne = cluster !== undefined;
+  const params = { ...(isOne ? { cluster } : {}), since, limit: MOST_QUEUES };
   const [sampled, named] = await Promise.all([
     ask(
       store,
@@ -72,7 +75,7 @@ export async function queueList(store: Store, input: QueueListInput, options: As
       sampledRow,
       `SELECT ${SAMPLED_COLUMNS}
        FROM ${store.database}.queues AS q
-       WHERE q.cluster = {cluster:String} AND q.last_seen_at >= toDateTime64({since:Float64}, 6, 'UTC')
+       WHERE ${isOne ? 'q.cluster = {cluster:String}' : 'true'} AND q.last_seen_at >= toDateTime64({since:Float64}, 6, 'UTC')
        ORDER BY q.last_seen_at DESC
        LIMIT {limit:UInt32}`,
       params,
@@ -83,11 +86,12 @@ export async function queueList(store: Store, input: QueueListInput, options: As
       'queues of tasks',
       namedRow,
       // by one column of few values: of a million rows 10 ms, by two 50
-      `SELECT r.queue AS queue,
+      `SELECT ${isOne ? '{cluster:String}' : 'r.cluster'} AS cluster, r.queue AS queue,
               toFloat64(toUInt32(min(r.minute))) AS first_seen_at, toFloat64(toUInt32(max(r.minute))) AS last_seen_at
        FROM ${store.database}.task_rollup AS r
-       WHERE r.cluster = {cluster:String} AND r.minute >= toDateTime({since:UInt32}, 'UTC') AND r.queue != ''
-       GROUP BY queue
+       WHERE ${isOne ? 'r.cluster = {cluster:String}' : 'true'} AND r.minute >= toDateTime({since:UInt32}, 'UTC')
+         AND r.queue != ''
+       GROUP BY ${isOne ? '' : 'cluster, '}queue
        ORDER BY last_seen_at DESC
        LIMIT {limit:UInt32}`,
       { ...params, since: Math.max(since, now - NAMES_SECONDS) },
@@ -95,15 +99,18 @@ export async function queueList(store: Store, input: QueueListInput, options: As
     ),
   ]);
   const rows = new Map<string, QueueRow>();
-  for (const row of sampled) rows.set(row.queue, { ...row, sampled_at: row.last_seen_at });
+  for (const row of sampled) rows.set(keyOf(row), { ...row, sampled_at: row.last_seen_at });
   for (const tasks of named) {
-    const row = rows.get(tasks.queue) ?? { ...UNSAMPLED, ...tasks, cluster: input.cluster };
+    const row = rows.get(keyOf(tasks)) ?? { ...UNSAMPLED, ...tasks };
     const first_seen_at = Math.min(row.first_seen_at, tasks.first_seen_at);
     const last_seen_at = Math.max(row.last_seen_at, tasks.last_seen_at);
-    rows.set(tasks.queue, { ...row, first_seen_at, last_seen_at });
+    rows.set(keyOf(tasks), { ...row, first_seen_at, last_seen_at });
   }
-  return [...rows.values()].sort((a, b) => (a.queue < b.queue ? -1 : 1));
+  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 }
+
+/** In the order in which rows are told: no cluster's name holds what stands between the two. */
+const keyOf = ({ cluster, queue }: Pick<QueueRow, 'cluster' | 'queue'>): string => `${cluster}\0${queue}`;
 
 /** How deep, how old and how quick a queue was over a span. @throws StoreError */
 export async function queueHistory(
