@@ -1,28 +1,43 @@
 import type {
+  ActionResult,
+  AuditPage,
+  BrokerNow,
+  BulkStep,
   ClusterLine,
   ClusterLoss,
   CommandResult,
   Facets,
   IngestState,
   LiveMessage,
+  MoveStep,
   Overview,
+  QueueMessages,
+  QueueNow,
+  QueueTrend,
   RangeName,
+  SendResult,
   SystemStatus,
   TaskDetail,
   TaskPage,
+  TasksResult,
   WorkerDetail,
   WorkerLine,
 } from '@meadow/api';
 import type {
+  AuditRow,
+  DraftRefusal,
   Finding,
   GapRecord,
   Inspection,
   InspectionPart,
   PoisonRecord,
+  QueueRow,
+  TaskDraft,
   TaskEventRow,
   TaskListRow,
   WorkerRow,
 } from '@meadow/contract';
+import type { AuditQuestion } from '../audit/audit-filter.ts';
 import type { TaskFilter } from '../live/task-filter.ts';
 
 /** What a live subscription tells. After `onEnd` nothing more comes. */
@@ -72,6 +87,20 @@ interface RunInput {
   readonly waitMs: number;
 }
 
+interface QueueName {
+  readonly cluster: string;
+  readonly queue: string;
+}
+
+interface BulkInput {
+  readonly action: 'retry' | 'revoke' | 'terminate';
+  readonly target: { readonly filter: TaskFilter; readonly range: RangeName } | { readonly tasks: readonly TaskName[] };
+  /** Nothing is done: it is told what would be. */
+  readonly dryRun: boolean;
+  /** Retries: at most so many a second; null for as fast as it goes. */
+  readonly perSecond: number | null;
+}
+
 /** Everything the pages ask of the server. Failures are `Fault`s. */
 export interface Api {
   clusters(signal: AbortSignal): Promise<readonly ClusterLine[]>;
@@ -90,6 +119,55 @@ export interface Api {
   inspect(input: InspectInput, signal: AbortSignal): Promise<readonly InspectionPart[]>;
   /** Tells workers something and gathers their answers. It cannot be called back: it is sent at once. */
   run(input: RunInput): Promise<CommandResult>;
+  queues(input: OfCluster, signal: AbortSignal): Promise<readonly QueueRow[]>;
+  queueTrend(input: QueueName & { readonly range: RangeName }, signal: AbortSignal): Promise<QueueTrend>;
+  /** What the broker says at this moment. */
+  queuesNow(
+    input: { readonly cluster: string; readonly queues: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<readonly QueueNow[]>;
+  peek(
+    input: QueueName & { readonly offset: number; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<QueueMessages>;
+  broker(input: { readonly cluster: string }, signal: AbortSignal): Promise<BrokerNow>;
+  purge(input: QueueName & { readonly confirm: string }): Promise<ActionResult>;
+  removeMessage(input: QueueName & { readonly handle: string }): Promise<ActionResult>;
+  /** Each step as it comes; aborting stops it between two messages. */
+  move(
+    input: {
+      readonly cluster: string;
+      readonly from: string;
+      readonly to: string;
+      /** Null for all that wait. */
+      readonly limit: number | null;
+    },
+    signal: AbortSignal,
+  ): AsyncIterable<MoveStep>;
+  pauseQueue(input: QueueName): Promise<CommandResult>;
+  resumeQueue(input: QueueName & { readonly workers: readonly string[] }): Promise<CommandResult>;
+  /** `task`: what `taskRequest` of the protocol library takes. */
+  sendTask(input: { readonly cluster: string; readonly task: Readonly<Record<string, unknown>> }): Promise<SendResult>;
+  draft(input: TaskName, signal: AbortSignal): Promise<TaskDraft | DraftRefusal>;
+  retry(
+    input: TaskName & {
+      /** Null to send it as its draft has it; else the fields that are otherwise, and the draft's `base`. */
+      readonly edit: { readonly base: string; readonly changes: Readonly<Record<string, unknown>> } | null;
+    },
+  ): Promise<SendResult>;
+  /** Each step as it comes; aborting stops it between two tasks. */
+  bulk(input: BulkInput, signal: AbortSignal): AsyncIterable<BulkStep>;
+  abort(input: { readonly cluster: string; readonly taskIds: readonly string[] }): Promise<TasksResult>;
+  /** Newest first. */
+  audit(
+    input: { readonly question: AuditQuestion; readonly cursor: string | null },
+    signal: AbortSignal,
+  ): Promise<AuditPage>;
+  /** Every record of a request, oldest first; none where it is not known. */
+  auditRequest(
+    input: { readonly cluster: string; readonly requestId: string },
+    signal: AbortSignal,
+  ): Promise<readonly AuditRow[]>;
   system(signal: AbortSignal): Promise<SystemStatus>;
   ingest(signal: AbortSignal): Promise<IngestState>;
   loss(input: SpanInput, signal: AbortSignal): Promise<readonly ClusterLoss[]>;

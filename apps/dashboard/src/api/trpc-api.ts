@@ -1,7 +1,9 @@
-import type { AppRouter } from '@meadow/api';
+import type { AppRouter, CommandResult } from '@meadow/api';
+import type { WorkerAnswer } from '@meadow/contract';
 import {
   createTRPCClient,
   httpBatchLink,
+  httpBatchStreamLink,
   httpLink,
   httpSubscriptionLink,
   splitLink,
@@ -12,6 +14,16 @@ import type { Api, LiveHandlers } from './api.ts';
 import { toFault } from './fault.ts';
 
 const PAGE_ROWS = 100;
+/** What tells how far it is while it goes on. */
+const STREAMED: ReadonlySet<string> = new Set(['queues.move', 'tasks.bulk']);
+/** Questions that a broker or workers have to answer. */
+const SLOW: ReadonlySet<string> = new Set([
+  'clusters.broker',
+  'clusters.doctor',
+  'queues.now',
+  'queues.peek',
+  'tasks.draft',
+]);
 
 /** @param base the document's base, under which the gateway answers `trpc` */
 export function trpcApi(base: string): Api {
@@ -22,10 +34,14 @@ export function trpcApi(base: string): Api {
         condition: (operation) => operation.type === 'subscription',
         true: httpSubscriptionLink({ url }),
         false: splitLink({
-          // workers may take their time, which nothing else is to wait for
-          condition: (operation) => operation.path.startsWith('control.'),
-          true: httpLink({ url }),
-          false: httpBatchLink({ url, maxURLLength: 8000 }),
+          condition: ({ path }) => STREAMED.has(path),
+          true: httpBatchStreamLink({ url, maxItems: 1 }),
+          false: splitLink({
+            // workers and brokers may take their time, which nothing else is to wait for
+            condition: ({ path, type }) => type === 'mutation' || path.startsWith('control.') || SLOW.has(path),
+            true: httpLink({ url }),
+            false: httpBatchLink({ url, maxURLLength: 8000 }),
+          }),
         }),
       }),
     ],
@@ -52,9 +68,45 @@ export function trpcApi(base: string): Api {
     },
     run: async ({ cluster, command, workers, waitMs }) => {
       const named = workers === null ? null : [...workers];
-      const result = await told(client.control.run.mutate({ cluster, command, workers: named, waitMs }));
-      return { ...result, workers: result.workers.map((answer) => ({ ...answer, value: answer.value ?? null })) };
+      return answered(await told(client.control.run.mutate({ cluster, command, workers: named, waitMs })));
     },
+    queues: ({ cluster }, signal) => told(client.queues.list.query(of(cluster), { signal })),
+    queueTrend: (input, signal) => told(client.queues.trend.query(input, { signal })),
+    queuesNow: ({ cluster, queues }, signal) =>
+      told(client.queues.now.query({ cluster, queues: [...queues] }, { signal })),
+    peek: (input, signal) => told(client.queues.peek.query(input, { signal })),
+    broker: (input, signal) => told(client.clusters.broker.query(input, { signal })),
+    purge: (input) => told(client.queues.purge.mutate(input)),
+    removeMessage: (input) => told(client.queues.remove.mutate(input)),
+    move: ({ limit, ...input }, signal) =>
+      toldInSteps(client.queues.move.mutate({ ...input, ...(limit === null ? {} : { limit }) }, { signal })),
+    pauseQueue: async (input) => answered(await told(client.queues.pause.mutate(input))),
+    resumeQueue: async ({ workers, ...input }) =>
+      answered(await told(client.queues.resume.mutate({ ...input, workers: [...workers] }))),
+    sendTask: (input) => told(client.tasks.send.mutate(input)),
+    draft: (input, signal) => told(client.tasks.draft.query(input, { signal })),
+    retry: ({ edit, ...input }) => told(client.tasks.retry.mutate({ ...input, ...(edit === null ? {} : { edit }) })),
+    bulk: ({ target, perSecond, ...input }, signal) =>
+      toldInSteps(
+        client.tasks.bulk.mutate(
+          {
+            ...input,
+            target:
+              'filter' in target
+                ? { filter: { ...narrowed(target.filter), range: target.range } }
+                : { tasks: [...target.tasks] },
+            ...(perSecond === null ? {} : { perSecond }),
+          },
+          { signal },
+        ),
+      ),
+    abort: ({ cluster, taskIds }) => told(client.tasks.abort.mutate({ cluster, taskIds: [...taskIds] })),
+    audit: ({ question: { outcomes, ...question }, cursor }, signal) => {
+      const named = outcomes === undefined ? {} : { outcomes: [...outcomes] };
+      const place = cursor === null ? {} : { cursor };
+      return told(client.audit.list.query({ ...question, ...named, ...place, limit: PAGE_ROWS }, { signal }));
+    },
+    auditRequest: (input, signal) => told(client.audit.request.query(input, { signal })),
     system: (signal) => told(client.system.status.query(undefined, { signal })),
     ingest: (signal) => told(client.system.ingest.query(undefined, { signal })),
     loss: ({ cluster, range }, signal) => told(client.system.loss.query({ ...of(cluster), range }, { signal })),
@@ -72,6 +124,23 @@ async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
     throw toFault(error);
   }
 }
+
+async function* toldInSteps<Step>(answer: Promise<AsyncIterable<Step>>): AsyncGenerator<Step, void> {
+  try {
+    yield* await answer;
+  } catch (error) {
+    throw toFault(error);
+  }
+}
+
+/** JSON leaves out a value that is none, whatever its type says. */
+function answered({ workers, ...result }: Untold): CommandResult {
+  return { ...result, workers: workers.map((answer) => ({ ...answer, value: answer.value ?? null })) };
+}
+
+type Untold = Omit<CommandResult, 'workers'> & {
+  readonly workers: readonly (Omit<WorkerAnswer, 'value'> & { readonly value?: unknown })[];
+};
 
 function listener<Message>(handlers: LiveHandlers<Message>) {
   return {

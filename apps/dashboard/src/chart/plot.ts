@@ -1,35 +1,39 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { resolveColours } from './palette.ts';
-import { stack, type ChartGap, type ChartSeries } from './series.ts';
+import { lonely, stack, type ChartGap, type ChartSeries } from './series.ts';
 
 export interface PlotData {
   /** Unix seconds at which each bucket begins. */
   readonly times: readonly number[];
   readonly bucketSeconds: number;
-  /** Drawn from the bottom up. */
+  /** Bars are drawn from the bottom up. */
   readonly series: readonly ChartSeries[];
   readonly gaps: readonly ChartGap[];
 }
 
 export interface PlotOptions {
+  /** Bars are stacked; lines stand for themselves, and end where a value is not known. */
+  readonly as: 'bars' | 'lines';
   readonly height: number;
   readonly format: (value: number) => string;
   /** The bucket under the pointer and its place in the chart, or null when it left. */
   readonly onPoint: (point: { readonly index: number; readonly left: number } | null) => void;
 }
 
-/** Stacked bars over time on a canvas. Make a new one when the theme or the series change; `update` is for new values. */
-export class BarPlot implements Disposable {
+/** Bars or lines over time on a canvas. Make a new one when the theme or the series change; `update` is for new values. */
+export class TimePlot implements Disposable {
   readonly #host: HTMLElement;
   readonly #plot: uPlot;
   readonly #resize: ResizeObserver;
+  readonly #as: PlotOptions['as'];
   #data: PlotData;
 
   constructor(host: HTMLElement, data: PlotData, options: PlotOptions) {
     this.#host = host;
     this.#data = data;
-    this.#plot = new uPlot(this.#options(options), aligned(data), host);
+    this.#as = options.as;
+    this.#plot = new uPlot(this.#options(options), aligned(data, options.as), host);
     this.#resize = new ResizeObserver(() => {
       this.#plot.setSize({ width: host.clientWidth, height: options.height });
     });
@@ -38,7 +42,7 @@ export class BarPlot implements Disposable {
 
   update(data: PlotData): void {
     this.#data = data;
-    this.#plot.setData(aligned(data));
+    this.#plot.setData(aligned(data, this.#as));
   }
 
   [Symbol.dispose](): void {
@@ -54,7 +58,6 @@ export class BarPlot implements Disposable {
       ...this.#data.series.map((series) => series.colour),
     ]);
     const font = `11px ${getComputedStyle(this.#host).fontFamily}`;
-    const bars = uPlot.paths.bars?.({ size: [0.82, 26], align: 1, radius: 0 });
     return {
       width: this.#host.clientWidth,
       height: options.height,
@@ -91,16 +94,7 @@ export class BarPlot implements Disposable {
           values: (_plot, splits) => splits.map(options.format),
         },
       ],
-      series: [
-        {},
-        // the tallest sum is drawn first, so that each lower one covers its part
-        ...fills.toReversed().map((fill): uPlot.Series => ({
-          fill,
-          width: 0,
-          ...(bars === undefined ? {} : { paths: bars }),
-          points: { show: false },
-        })),
-      ],
+      series: [{}, ...(options.as === 'bars' ? barsOf(fills) : this.#lines(fills))],
       hooks: {
         drawClear: [
           (plot) => {
@@ -119,6 +113,21 @@ export class BarPlot implements Disposable {
     };
   }
 
+  #lines(strokes: readonly string[]): uPlot.Series[] {
+    const fills = resolveColours(
+      this.#host,
+      this.#data.series.map((series) => series.colour),
+      0.12,
+    );
+    return strokes.map((stroke, index): uPlot.Series => ({
+      ...{ stroke, width: 1.75, fill: fills[index] ?? stroke },
+      points: {
+        ...{ show: true, size: 5, fill: stroke },
+        filter: (plot, series) => lonely([...(plot.data[series] ?? [])]),
+      },
+    }));
+  }
+
   #span(): [number, number] {
     const { times, bucketSeconds } = this.#data;
     const first = times[0] ?? 0;
@@ -134,8 +143,20 @@ export class BarPlot implements Disposable {
 
 const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
-function aligned(data: PlotData): uPlot.AlignedData {
-  return [[...data.times], ...stack(data.series.map((series) => series.values)).toReversed()];
+/** The tallest sum is drawn first, so that each lower one covers its part. */
+function barsOf(fills: readonly string[]): uPlot.Series[] {
+  const bars = uPlot.paths.bars?.({ size: [0.82, 26], align: 1, radius: 0 });
+  return fills.toReversed().map((fill) => ({
+    fill,
+    width: 0,
+    ...(bars === undefined ? {} : { paths: bars }),
+    points: { show: false },
+  }));
+}
+
+function aligned({ times, series }: PlotData, as: PlotOptions['as']): uPlot.AlignedData {
+  if (as === 'lines') return [[...times], ...series.map(({ values }) => [...values])];
+  return [[...times], ...stack(series.map(({ values }) => values)).toReversed()];
 }
 
 /** Lossy spans are hatched over the full height: a missing bar there is not a fact. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gapsAt, stack } from './series.ts';
+import { gapsAt, lonely, newest, stack } from './series.ts';
 
 test('parts are stacked from the bottom up', () => {
   expect(
@@ -14,6 +14,12 @@ test('parts are stacked from the bottom up', () => {
     [4, 7],
   ]);
   expect(stack([])).toEqual([]);
+});
+
+test('what nobody looked at is neither the newest value nor a line to the next', () => {
+  expect(newest([3, 0, null])).toBe(0);
+  expect(newest([null, null])).toBeNull();
+  expect(lonely([1, null, 2, 3, null, 0, null])).toEqual([0, 5]);
 });
 
 test('a gap marks every bucket that it touches', () => {

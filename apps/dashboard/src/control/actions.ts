@@ -57,7 +57,7 @@ export function initialValues(action: Action): Values {
   return Object.fromEntries(action.fields.map((field) => [field.name, field.initial]));
 }
 
-const MOST_PROCESSES = 10_000;
+const MOST_PROCESSES = 1_000;
 
 function whole(values: Values, name: string, what: string, least = 1): number {
   const text = values[name]?.trim() ?? '';

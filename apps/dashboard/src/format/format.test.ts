@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatDuration, formatSeconds } from './duration.ts';
 import { delta, formatBytes, formatCount, formatRate, formatShare } from './number.ts';
+import { asSentence } from './sentence.ts';
 import { formatAbsolute, formatClock, formatRelative } from './time.ts';
 
 describe('durations', () => {
@@ -99,4 +100,10 @@ describe('numbers', () => {
     expect(delta(1, null)).toBeNull();
     expect(delta(0, 0)).toBeNull();
   });
+});
+
+test('words end like a sentence, once', () => {
+  expect(asSentence('the broker is gone')).toBe('the broker is gone.');
+  expect(asSentence('is it reachable from here?')).toBe('is it reachable from here?');
+  expect(asSentence('')).toBe('');
 });

@@ -6,11 +6,16 @@ describe('routes', () => {
     ['', { page: 'overview', cluster: null }],
     ['c/prod-eu', { page: 'overview', cluster: 'prod-eu' }],
     ['c/prod-eu/doctor', { page: 'doctor', cluster: 'prod-eu' }],
+    ['c/prod-eu/broker', { page: 'broker', cluster: 'prod-eu' }],
     ['tasks', { page: 'tasks' }],
     ['tasks/prod/abc-1', { page: 'task', cluster: 'prod', taskId: 'abc-1' }],
     ['tasks/prod/a%2Fb%20c', { page: 'task', cluster: 'prod', taskId: 'a/b c' }],
+    ['run', { page: 'run' }],
+    ['queues', { page: 'queues' }],
+    ['queues/prod/high%2Fprio%20%231', { page: 'queue', cluster: 'prod', queue: 'high/prio #1' }],
     ['workers', { page: 'workers' }],
     ['workers/prod/celery%40web-1', { page: 'worker', cluster: 'prod', worker: 'celery@web-1' }],
+    ['audit', { page: 'audit' }],
     ['system', { page: 'system' }],
   ])('%s is read and written alike', (path, route) => {
     expect(parsePath(path)).toEqual(route);

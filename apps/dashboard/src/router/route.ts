@@ -2,10 +2,15 @@
 export type Route =
   | { readonly page: 'overview'; readonly cluster: string | null }
   | { readonly page: 'doctor'; readonly cluster: string }
+  | { readonly page: 'broker'; readonly cluster: string }
   | { readonly page: 'tasks' }
   | { readonly page: 'task'; readonly cluster: string; readonly taskId: string }
+  | { readonly page: 'run' }
+  | { readonly page: 'queues' }
+  | { readonly page: 'queue'; readonly cluster: string; readonly queue: string }
   | { readonly page: 'workers' }
   | { readonly page: 'worker'; readonly cluster: string; readonly worker: string }
+  | { readonly page: 'audit' }
   | { readonly page: 'system' }
   | { readonly page: 'missing'; readonly path: string };
 
@@ -24,17 +29,27 @@ export function parsePath(path: string): Route {
     case 0:
       return { page: 'overview', cluster: null };
     case 1:
-      return first === 'tasks' || first === 'workers' || first === 'system' ? { page: first } : missing;
+      return listPage(first) ?? missing;
     case 2:
       return first === 'c' && second !== undefined ? { page: 'overview', cluster: second } : missing;
     case 3:
       if (second === undefined || third === undefined) return missing;
       if (first === 'c' && third === 'doctor') return { page: 'doctor', cluster: second };
+      if (first === 'c' && third === 'broker') return { page: 'broker', cluster: second };
       if (first === 'tasks') return { page: 'task', cluster: second, taskId: third };
+      if (first === 'queues') return { page: 'queue', cluster: second, queue: third };
       return first === 'workers' ? { page: 'worker', cluster: second, worker: third } : missing;
     default:
       return missing;
   }
+}
+
+/** Pages whose path is their name. */
+const LISTS = ['tasks', 'run', 'queues', 'workers', 'audit', 'system'] as const;
+
+function listPage(name: string | undefined): Route | null {
+  const page = LISTS.find((each) => each === name);
+  return page === undefined ? null : { page };
 }
 
 function decode(part: string): string | null {
@@ -55,10 +70,17 @@ export function formatPath(route: Route): string {
       return `tasks/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.taskId)}`;
     case 'doctor':
       return `c/${encodeURIComponent(route.cluster)}/doctor`;
+    case 'broker':
+      return `c/${encodeURIComponent(route.cluster)}/broker`;
+    case 'queue':
+      return `queues/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.queue)}`;
     case 'worker':
       return `workers/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.worker)}`;
     case 'tasks':
+    case 'run':
+    case 'queues':
     case 'workers':
+    case 'audit':
     case 'system':
       return route.page;
     case 'missing':
@@ -77,12 +99,22 @@ export function titleOf(route: Route): string {
       return 'Tasks';
     case 'task':
       return `Task ${route.taskId.slice(0, 8)}`;
+    case 'run':
+      return 'Run a task';
+    case 'queues':
+      return 'Queues';
+    case 'queue':
+      return route.queue;
+    case 'broker':
+      return `Broker of ${route.cluster}`;
     case 'workers':
       return 'Workers';
     case 'doctor':
       return `Doctor of ${route.cluster}`;
     case 'worker':
       return route.worker;
+    case 'audit':
+      return 'Audit';
     case 'system':
       return 'System';
     case 'missing':

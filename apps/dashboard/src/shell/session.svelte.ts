@@ -16,6 +16,9 @@ export interface Freshness {
   setPaused(paused: boolean): void;
 }
 
+/** Lists, which are of one cluster where the address names it, and of all where it does not. */
+const OF_ANY_CLUSTER: ReadonlySet<Route['page']> = new Set(['tasks', 'run', 'queues', 'workers', 'audit', 'system']);
+
 /** What every page shares: where it is, whom it asks, which cluster and range it looks at. */
 export class Session {
   readonly api: Api;
@@ -59,8 +62,7 @@ export class Session {
     const kept: Record<string, string> = {};
     if (this.range !== DEFAULT_RANGE) kept['range'] = this.range;
     const cluster = this.cluster;
-    if (cluster !== null && (route.page === 'tasks' || route.page === 'workers' || route.page === 'system'))
-      kept['cluster'] = cluster;
+    if (cluster !== null && OF_ANY_CLUSTER.has(route.page)) kept['cluster'] = cluster;
     return this.router.href(route, Object.entries({ ...kept, ...query }));
   }
 
@@ -70,16 +72,22 @@ export class Session {
     switch (route.page) {
       case 'overview':
       case 'task':
+      case 'queue':
       case 'worker':
       case 'missing':
         return this.href({ page: 'overview', cluster });
       case 'doctor':
-        return this.href(cluster === null ? { page: 'overview', cluster } : { page: 'doctor', cluster });
+      case 'broker':
+        return this.href(cluster === null ? { page: 'overview', cluster } : { page: route.page, cluster });
       case 'tasks':
+      case 'run':
+      case 'queues':
       case 'workers':
+      case 'audit':
       case 'system': {
         const query = this.router.query;
         query.delete('cluster');
+        query.delete('request');
         if (cluster !== null) query.set('cluster', cluster);
         return this.router.href(route, query);
       }

@@ -1,5 +1,6 @@
 /** What a shortcut does. */
-export type Command = 'search' | 'help' | 'pause' | 'theme' | 'overview' | 'tasks' | 'workers' | 'system';
+export type Command =
+  'search' | 'help' | 'pause' | 'theme' | 'overview' | 'tasks' | 'queues' | 'workers' | 'audit' | 'system';
 
 /** In the order of the help. */
 export const SHORTCUTS: readonly {
@@ -11,7 +12,9 @@ export const SHORTCUTS: readonly {
   { keys: ['p'], command: 'pause', says: 'Pause or go on with live updates' },
   { keys: ['g', 'o'], command: 'overview', says: 'Go to the overview' },
   { keys: ['g', 't'], command: 'tasks', says: 'Go to tasks' },
+  { keys: ['g', 'q'], command: 'queues', says: 'Go to queues' },
   { keys: ['g', 'w'], command: 'workers', says: 'Go to workers' },
+  { keys: ['g', 'a'], command: 'audit', says: 'Go to the audit' },
   { keys: ['g', 's'], command: 'system', says: 'Go to the system page' },
   { keys: ['t'], command: 'theme', says: 'Change between light, dark and automatic' },
   { keys: ['?'], command: 'help', says: 'Show this list' },

@@ -11,7 +11,9 @@ function workerThat(says: { shared: { at: number | null; value: unknown }; own: 
   const answers = new WorkerAnswers(
     {
       inspect: ({ of }) =>
-        Promise.resolve(of.map((each) => ({ kind: 'inspection', of: each, worker: 'w', error: null, ...says.shared }))),
+        Promise.resolve(
+          of.map((each) => ({ kind: 'inspection', of: each, worker: 'w', omitted: 0, error: null, ...says.shared })),
+        ),
       run: ({ command, workers }) => {
         asked.push([command, workers]);
         const silent = says.own === null;

@@ -71,7 +71,7 @@ export class WorkerAnswers {
     const now = this.#nowMs();
     this.#own.set(of, { untilMs: now + HOLD_MS, seenAt: 0 });
     this.#parts.set(of, {
-      ...{ kind: 'inspection', of, worker: this.#worker, at: now / 1000, value: told.value, error: null },
+      ...{ kind: 'inspection', of, worker: this.#worker, at: now / 1000, value: told.value, omitted: 0, error: null },
     });
   }
 

@@ -23,3 +23,7 @@ test('a worker that was not known joins; trouble comes first', () => {
   const merged = mergeWorkers([line('a'), line('c', { state: 'offline' })], pushed(line('b', { state: 'lost' })));
   expect(merged.map((each) => each.worker)).toEqual(['b', 'a', 'c']);
 });
+
+test('workers of the same name on two clusters are two', () => {
+  expect(workerKey(line('a'))).not.toBe(workerKey(line('a', { cluster: 'other' })));
+});
