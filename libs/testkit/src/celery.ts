@@ -44,14 +44,15 @@ export interface CeleryWorker extends AsyncDisposable {
   kill9(): Promise<void>;
 }
 
-/** A real Celery worker with events on (`-E`), ready to take tasks when this returns. */
+/** A real Celery worker, ready to take tasks when this returns. Its events are on (`-E`) unless `settings` switch them off. */
 export async function startCeleryWorker(options: CeleryWorkerOptions): Promise<CeleryWorker> {
   const name = options.name ?? 'tester';
+  const events = options.settings?.['worker_send_task_events'] === false ? [] : ['-E'];
   const worker: Child = await startChild({
     name: `celery worker ${name}`,
     command: PYTHON,
     args: [
-      ...['-m', 'celery', '-A', options.app ?? celeryApp, '-b', options.brokerUrl, 'worker', '-E'],
+      ...['-m', 'celery', '-A', options.app ?? celeryApp, '-b', options.brokerUrl, 'worker', ...events],
       ...['-n', `${name}@%h`, '--loglevel', 'INFO', ...(options.args ?? ['--concurrency', '2'])],
     ],
     cwd: options.cwd ?? celeryFolder,
