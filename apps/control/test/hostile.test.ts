@@ -14,6 +14,7 @@ import {
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
+import { mutate, startGateway } from './gateway.ts';
 import { anyValue, randomly, type Random } from './hostile-values.ts';
 
 const by = { actor: 'mallory', signed_in: 'anonymous', address: '', user_agent: '' } as const;
@@ -56,6 +57,7 @@ async function survives(broker: { readonly url: string } & AsyncDisposable): Pro
   await clusters.put('garden', clusterDefinition.parse({ name: 'garden', broker: broker.url }));
   const worker = stack.use(await startCeleryWorker({ brokerUrl: broker.url, backendUrl: '' }));
   stack.use(await startService('control', { natsUrl: nats.url, clickhouseUrl: 'http://127.0.0.1:1' }));
+  const gateway = stack.use(await startGateway(nats.url));
   const ask = async (question: unknown): Promise<'sent' | 'refused'> => {
     try {
       for await (const _ of bus.requests.askInParts(askControlSubject('garden'), question, never));
@@ -63,6 +65,17 @@ async function survives(broker: { readonly url: string } & AsyncDisposable): Pro
     } catch {
       return 'refused';
     }
+  };
+  /** The way of a browser, or of a script. */
+  const run = async (told: object, workers: unknown): Promise<'sent' | 'refused'> => {
+    const { status, text } = await mutate(gateway, 'control.run', {
+      cluster: 'garden',
+      command: told,
+      workers,
+      waitMs: 300,
+    });
+    if (status >= 500) throw new Error(`${status} to ${JSON.stringify(told)}: ${text}`);
+    return status === 200 ? 'sent' : 'refused';
   };
   const command = (told: object, workers: unknown = [node]) => ({
     ...{ kind: 'command', request_id: randomUUID(), by, command: told, workers, wait_ms: 300 },
@@ -73,12 +86,15 @@ async function survives(broker: { readonly url: string } & AsyncDisposable): Pro
   const random = randomly(2026);
   const counts = { sent: 0, refused: 0 };
   for (let done = 0; done < INPUTS; done += AT_A_TIME) {
-    const questions = Array.from({ length: AT_A_TIME }, () => {
-      if (random(20) === 0) return anyValue(random);
+    const asking = Array.from({ length: AT_A_TIME }, (_, index) => {
+      if (random(20) === 0) return ask(anyValue(random));
       const told = anyCommand(random);
-      return isMeantToHurt(told) ? null : command(told, random(10) === 0 ? anyValue(random) : [node]);
+      const workers = random(10) === 0 ? anyValue(random) : [node];
+      if (isMeantToHurt(told)) return ask(null);
+      // half of them come past the gateway
+      return index % 2 === 0 ? run(told, workers) : ask(command(told, workers));
     });
-    for (const outcome of await Promise.all(questions.map(ask))) counts[outcome]++;
+    for (const outcome of await Promise.all(asking)) counts[outcome]++;
   }
   // a test that refuses everything would prove nothing
   expect(counts.sent).toBeGreaterThan(500);

@@ -56,6 +56,7 @@ type Ended = Extract<ControlPart, { kind: 'ended' }>;
 
 export interface TasksRig extends AsyncDisposable {
   readonly broker: TestServer;
+  readonly natsUrl: string;
   ask(question: ControlQuestionInput, signal?: AbortSignal): Promise<ControlPart[]>;
   send(
     task: Readonly<Record<string, unknown>>,
@@ -139,7 +140,7 @@ export async function openTasksRig(kind: 'redis' | 'rabbitmq', options: TasksRig
   const endIn = (parts: readonly ControlPart[]): Ended | undefined => parts.find((part) => part.kind === 'ended');
   const kept = stack.move();
   return {
-    ...{ broker, ask, notes, python, worker },
+    ...{ broker, natsUrl: nats.url, ask, notes, python, worker },
     async send(task) {
       const parts = await ask({ kind: 'send', request_id: randomUUID(), by, task });
       const [sent] = outcomesIn(parts);
