@@ -59,9 +59,14 @@ const HOLDERS = 20_000;
  * Versions of rows, without FINAL, which would read every task there is: the index on `is_final` leaves the few granules
  * that hold an open version. Those whose task has ended since are found out in `openTasksOf`.
  */
-const HELD = `NOT t.is_final AND t.worker != '' AND t.state NOT IN ('PENDING', 'RETRY')`;
+const HELD = `NOT t.is_final AND t.worker != '' AND t.state != 'PENDING'
+  AND (t.state != 'RETRY' OR t.retried_at IS NULL OR ifNull(t.retried_at < t.started_at, false))`;
 
-/** Who has open tasks. PENDING and RETRY are nobody's: their message waits in a queue. @throws StoreError */
+/**
+ * Who has open tasks. PENDING and RETRY are nobody's: their message waits in a queue. But for a RETRY that did not ask for one:
+ * its worker ended it, as on a cold shutdown, and only a message that is not acknowledged before its end is delivered again.
+ * @throws StoreError
+ */
 export async function taskHolders(
   store: Store,
   input: OpenTasksOptions & { readonly clusters: readonly string[] },
@@ -146,7 +151,7 @@ export async function openTasksOf(
     'open tasks of a worker',
     `SELECT t.task_id AS task_id, ${seconds('t.updated_at')} AS updated_at
      FROM (
-         SELECT cluster, worker, pid, task_id, state, started_at, updated_at, is_final
+         SELECT cluster, worker, pid, task_id, state, retried_at, started_at, updated_at, is_final
          FROM ${store.database}.tasks_raw AS t
          WHERE (${key}) IN (SELECT ${key} FROM ${store.database}.tasks_raw AS t WHERE ${wanted})
          ORDER BY t.version DESC

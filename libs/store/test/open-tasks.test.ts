@@ -26,7 +26,10 @@ beforeAll(async () => {
       task('newer', now - 60, { ...held, updated_at: now - 5 }),
       task('ended', now - 60, held),
       task('moved', now - 60, held),
-      task('retried', now - 60, { ...held, state: 'RETRY' }),
+      task('retried', now - 60, { ...held, state: 'RETRY', retried_at: now - 58 }),
+      task('retried, start unheard', now - 60, { ...held, state: 'RETRY', retried_at: now - 58, started_at: null }),
+      task('cancelled', now - 60, { ...held, state: 'RETRY' }),
+      task('retried, then cancelled', now - 60, { ...held, state: 'RETRY', retried_at: now - 70 }),
       task('queued', now - 60, { worker: '', state: 'PENDING' }),
       task('lost', now - 60, { ...held, state: 'LOST', is_final: true, updated_at: now - 3_000 }),
       task('elsewhere', now - 60, { ...held, pid: null }),
@@ -54,11 +57,13 @@ test('of one of them only tasks count that are open and its own by their newest 
   const open = await openTasksOf(store, { holder, started: false, before: now, limit: 10 });
   expect(open).toEqual([
     { task_id: 'received', updated_at: now - 90 },
+    { task_id: 'cancelled', updated_at: now - 60 },
+    { task_id: 'retried, then cancelled', updated_at: now - 60 },
     { task_id: 'started', updated_at: now - 60 },
     { task_id: 'newer', updated_at: now - 5 },
   ]);
   const before = await openTasksOf(store, { holder, started: true, before: now - 30, limit: 10 });
-  expect(before.map(({ task_id }) => task_id)).toEqual(['started']);
+  expect(before.map(({ task_id }) => task_id)).toEqual(['cancelled', 'retried, then cancelled', 'started']);
 });
 
 test('a process is idle since the last of several heartbeats over seconds that counted no task', async () => {

@@ -36,6 +36,18 @@ describe('a task whose end was not heard', () => {
     expect(task.attempts).toMatchObject([{ state: 'LOST', endedAt: 10 }]);
   });
 
+  test('is lost when its worker cancelled it and is gone, until it is delivered again', () => {
+    const cancelled = event('cancelled', 4);
+    expect(fold(...running, cancelled)).toMatchObject({ state: 'RETRY' });
+    expect(fold(...running, lost(4), cancelled, lost(4.5))).toMatchObject({ state: 'LOST', finishedAt: 4.5 });
+    // what was concluded before it was heard is overtaken
+    expect(fold(...running, lost(3.5), cancelled)).toMatchObject({ state: 'RETRY' });
+    const again = event('received', 6, { hostname: 'w2@h', pid: 2 });
+    expect(fold(...running, cancelled, lost(5), again)).toMatchObject({ state: 'RECEIVED', worker: 'w2@h' });
+    const retried = event('retried', 4, { exception: 'E()' });
+    expect(fold(...running, retried, lost(5))).toMatchObject({ state: 'RETRY' });
+  });
+
   test('is known by the backend alone when no event of it was heard', () => {
     const task = fold(result('FAILURE', 4, { name: 'app.t', hostname: 'w9@h', exception: 'E()', args: '(1,)' }));
     expect(task).toMatchObject({ state: 'FAILURE', name: 'app.t', worker: 'w9@h', args: '(1,)', attempts: [] });

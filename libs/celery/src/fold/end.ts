@@ -41,8 +41,10 @@ export function endOf(history: TaskHistory, run: Run | null): End | null {
 
 /** That this run was given up for lost, unless something newer is known of it. */
 export function lossOf(lost: readonly MeadowEvent[], run: Run): End | null {
-  const newest = (run.started ?? run.received)?.timestamp;
-  if (lost.length === 0 || run.end !== null || newest === undefined) return null;
+  // cancelled is on its way to another delivery, which never comes if its message had been acknowledged before
+  const newest = (run.end ?? run.started ?? run.received)?.timestamp;
+  const isOver = run.end !== null && run.end.type !== 'task-cancelled';
+  if (lost.length === 0 || isOver || newest === undefined) return null;
   const fact = lost.findLast((each) => each.timestamp >= newest && sameProcess(run, each));
   if (fact === undefined) return null;
   return { source: 'derived', state: 'LOST', at: fact.timestamp, reason: fact.end_reason ?? null, fact };
