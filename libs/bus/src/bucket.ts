@@ -15,20 +15,25 @@ export type Change<T> =
   /** Everything that was there when the watch began has been told. */
   | { readonly kind: 'caught-up' };
 
+export interface BucketOptions<T> {
+  /** Those that it holds, deleted ones among them. */
+  readonly keys: () => Promise<string[]>;
+  readonly returns: Returns;
+  readonly parse: (value: unknown) => T;
+  readonly onInvalid: (key: string, error: unknown) => void;
+}
+
 /** A NATS key-value bucket of JSON values. A value that does not fit is skipped and told to `onInvalid`. */
 export class Bucket<T> {
   readonly #kv: KV;
+  readonly #keys: () => Promise<string[]>;
   readonly #returns: Returns;
   readonly #parse: (value: unknown) => T;
   readonly #onInvalid: (key: string, error: unknown) => void;
 
-  constructor(
-    kv: KV,
-    returns: Returns,
-    parse: (value: unknown) => T,
-    onInvalid: (key: string, error: unknown) => void,
-  ) {
+  constructor(kv: KV, { keys, returns, parse, onInvalid }: BucketOptions<T>) {
     this.#kv = kv;
+    this.#keys = keys;
     this.#returns = returns;
     this.#parse = parse;
     this.#onInvalid = onInvalid;
@@ -44,9 +49,7 @@ export class Bucket<T> {
 
   /** Every key with its value. */
   async all(): Promise<Entry<T>[]> {
-    const keys = await this.#ask('list keys', this.#kv.keys());
-    const names: string[] = [];
-    for await (const key of keys) names.push(key);
+    const names = await this.#ask('list keys', this.#keys());
     const entries = await Promise.all(names.map((key) => this.get(key)));
     return entries.filter((entry) => entry !== null);
   }

@@ -1,4 +1,4 @@
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import { connect, errors, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -37,6 +37,8 @@ const SUBSCRIBER_BOUND = 10_000;
 const OFFER_DEADLINE_MS = 1_000;
 
 const REMAKE_WAIT_MS = 1_000;
+/** So long JetStream has for an answer. */
+const ANSWER_MS = 5_000;
 
 /**
  * A connection to NATS. Once open it reconnects for ever; calls made meanwhile fail with BUS_UNAVAILABLE in time. What it
@@ -47,6 +49,7 @@ export class Bus implements AsyncDisposable {
   readonly #kvm: Kvm;
   readonly #onNotice: (notice: BusNotice) => void;
   #connected = true;
+  #manager: JetStreamManager | null = null;
   /** Makes each bucket that was opened. */
   readonly #buckets = new Map<string, () => Promise<KV>>();
   readonly #returns = new Returns();
@@ -55,7 +58,7 @@ export class Bus implements AsyncDisposable {
   readonly requests: Requests;
 
   constructor(connection: NatsConnection, onNotice: (notice: BusNotice) => void) {
-    const js = jetstream(connection, { timeout: 5_000 });
+    const js = jetstream(connection, { timeout: ANSWER_MS });
     this.#connection = connection;
     this.#onNotice = onNotice;
     this.#kvm = new Kvm(js);
@@ -80,10 +83,20 @@ export class Bus implements AsyncDisposable {
       this.#buckets.set(name, make);
       const onInvalid = (key: string, error: unknown): void =>
         this.#onNotice({ kind: 'invalid-value', bucket: name, key, error });
-      return new Bucket(kv, this.#returns, parse, onInvalid);
+      return new Bucket(kv, { keys: () => this.#keysOf(name), returns: this.#returns, parse, onInvalid });
     } catch (error) {
       throw busError(`open bucket ${name}`, error);
     }
+  }
+
+  /**
+   * The keys of a bucket, deleted ones among them. Of one answer of the server: a listing by a consumer, as the client offers
+   * it, takes its end from a count that goes wrong while others write, and then has none.
+   */
+  async #keysOf(bucket: string): Promise<string[]> {
+    this.#manager ??= await jetstreamManager(this.#connection, { timeout: ANSWER_MS });
+    const { state } = await this.#manager.streams.info(`KV_${bucket}`, { subjects_filter: '>' });
+    return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(`$KV.${bucket}.`.length));
   }
 
   /** Sends to whoever listens right now; nobody keeps it. Dropped without a word while NATS is away. */

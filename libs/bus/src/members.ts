@@ -22,6 +22,8 @@ const SILENT_BEATS = 4;
 /** The bucket forgets a member that nobody heard of for so long: a newcomer must not see the dead. */
 const FORGOTTEN_MS = 8_000;
 const GOODBYE_MS = 1_000;
+/** Of our own beats so many that NATS took and that did not come back: it no longer tells us anything, and is asked anew. */
+const DEAF_BEATS = 3;
 
 /**
  * The live replicas of one service, this one among them. Every replica writes a beat to NATS and hears those of all.
@@ -35,6 +37,7 @@ export class Membership implements AsyncDisposable {
   readonly #id: string;
   readonly #left = new AbortController();
   readonly #closed = new AbortController();
+  #listening = new AbortController();
   readonly #others = new Map<string, { ready: readonly string[]; missed: number }>();
   readonly #waiting = new Set<() => void>();
   readonly #complete = Promise.withResolvers<undefined>();
@@ -110,6 +113,7 @@ export class Membership implements AsyncDisposable {
     while (!signal.aborted) {
       this.#beat++;
       await this.#put().catch(() => this.#beat--);
+      if (this.#beat - this.#heard >= DEAF_BEATS) this.#listening.abort();
       await delay(BEAT_MS, undefined, { signal }).catch(() => undefined);
     }
     await this.#bucket.delete(this.#key).catch(() => undefined);
@@ -125,7 +129,8 @@ export class Membership implements AsyncDisposable {
 
   async #listen(): Promise<void> {
     const prefix = `${this.#service}.`;
-    for await (const change of this.#bucket.watch(this.#closed.signal)) {
+    this.#listening = new AbortController();
+    for await (const change of this.#bucket.watch(AbortSignal.any([this.#closed.signal, this.#listening.signal]))) {
       if (change.kind === 'caught-up' || !change.key.startsWith(prefix)) continue;
       const id = change.key.slice(prefix.length);
       if (change.kind === 'deleted') {

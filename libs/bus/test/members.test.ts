@@ -1,3 +1,5 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect as connectNats, type NatsConnection } from '@nats-io/transport-node';
 import { startNats, waitFor } from '@meadow/testkit';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,6 +25,8 @@ afterAll(async () => {
 
 const join = (service: string, id: string, over: Bus = bus): Promise<Membership> =>
   joinMembers(over, service, id, AbortSignal.timeout(60_000));
+
+const closing = (value: NatsConnection) => ({ value, [Symbol.asyncDispose]: () => value.close() });
 
 const ids = (members: Membership): string => members.current.map(({ id }) => id).join(' ');
 
@@ -143,6 +147,37 @@ test('while NATS is away nobody is gone, and afterwards changes are heard again'
   await sees(a, 'a c', 10_000);
   expect((await views()).slice(0, 2)).toEqual(['a b', 'a b c']);
 }, 90_000);
+
+test('a member whom NATS tells nothing any more asks anew', async () => {
+  await using a = await join('deaf', 'a');
+  await using connection = closing(await connectNats({ servers: nats.url }));
+  const manager = await jetstreamManager(connection.value);
+  for (const { name } of await manager.consumers.list('KV_meadow_members').next()) {
+    await manager.consumers.delete('KV_meadow_members', name);
+  }
+  await using _b = await join('deaf', 'b');
+  // by itself the client notices after a minute
+  await sees(a, 'a b', 20_000);
+}, 60_000);
+
+test('keys are listed in time, however many are being written', async () => {
+  const bucket = await bus.bucket('listed', (value) => value as number);
+  const writing = new AbortController();
+  const writers = ['x', 'y', 'z'].map(async (key) => {
+    for (let n = 0; !writing.signal.aborted; n++) await bucket.put(key, n);
+  });
+  const took: number[] = [];
+  for (let look = 0; look < 300; look++) {
+    const began = performance.now();
+    expect((await bucket.all()).length).toBeLessThanOrEqual(3);
+    took.push(performance.now() - began);
+  }
+  writing.abort();
+  await Promise.all(writers);
+  await bucket.delete('y');
+  expect((await bucket.all()).map(({ key }) => key).sort()).toEqual(['x', 'z']);
+  expect(Math.max(...took)).toBeLessThan(2_000);
+}, 60_000);
 
 test('after NATS lost its storage, members are heard and missed as before', async () => {
   const storeDir = mkdtempSync(joinPath(tmpdir(), 'meadow-members-'));
