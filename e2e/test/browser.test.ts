@@ -24,7 +24,7 @@ beforeAll(async () => {
   cluster.north = redis.url;
   cluster.south = redis.url.replace('/0', '/1');
   const clusters = Object.entries(cluster).map(([name, broker]) => ({ name, broker }));
-  meadow = await startMeadow({ services: ['aggregator', 'collector', 'gateway'], clusters });
+  meadow = await startMeadow({ services: ['aggregator', 'collector', 'control', 'gateway'], clusters });
   for (const [name, brokerUrl] of Object.entries(cluster)) workers.push(await startCeleryWorker({ brokerUrl, name }));
   browser = await openBrowser();
   page = browser.page;
@@ -115,7 +115,9 @@ test('workers of both clusters are online, and the overview counts what ran', as
 });
 
 test('every page fits a phone, in the dark and in the light, without an error', async () => {
-  for (const path of ['/', '/tasks', '/workers', '/system', '/tasks/north/no-such-task', '/nowhere']) {
+  const lists = ['/', '/tasks', '/queues', '/workers', '/audit', '/system', '/run'];
+  const others = ['/c/north/broker', '/queues/north/celery', '/tasks/north/no-such-task', '/nowhere'];
+  for (const path of [...lists, ...others]) {
     for (const colorScheme of ['dark', 'light'] as const) {
       await page.emulateMedia({ colorScheme });
       for (const width of [1440, 390]) {
