@@ -119,7 +119,7 @@ export class Pipeline {
     const { telemetry } = this.#options;
     telemetry.took(message);
     // positions have no holes: what is not there was too old for the stream, before it was written
-    if (this.#seen > 0 && seq > this.#seen + 1) telemetry.missed(seq - this.#seen - 1);
+    if (seq > this.#seen + 1) telemetry.missed(seq - this.#seen - 1);
     if (seq > (this.#options.positions.get(partition) ?? Infinity)) {
       if (this.#batch.full) await this.#flush();
       await this.#resolved();

@@ -54,7 +54,9 @@ export async function expectExactlyButForGaps(
   const missing = sent.filter(({ id }) => !ids.has(id));
   const gaps = await system.stored.gaps(cluster);
   const unexplained = missing.filter(({ at }) => !gaps.some(({ from, to }) => from - EDGE <= at && at <= to + EDGE));
-  expect(toldSpans(unexplained), `missing outside of every reported gap; reported: ${told(gaps)}`).toEqual([]);
+  const first = unexplained.slice(0, 10).map(({ id, type, at }) => `${type} ${id} at ${clock(at)}`);
+  const story = `of ${toldSpans(sent).join(', ')}, missing outside of every reported gap: ${first.join(', ')}; reported: ${told(gaps)}`;
+  expect(toldSpans(unexplained), story).toEqual([]);
   for (const gap of gaps) expect(gap.estimatedEvents, `size of the gap ${told([gap])}`).not.toBeNull();
   return missing;
 }

@@ -20,6 +20,7 @@ import {
 import { BusError, busError, isTooBig } from './errors.ts';
 import { pack, PACKING, unpack } from './packing.ts';
 import type { Returns } from './returns.ts';
+import { bytesWithoutReserve, bytesWithReserve, StreamRoom } from './stream-room.ts';
 
 /** A message of the events stream: rows of task events (`TaskEventReader`), or JSON lines of any other kind. */
 export interface StoredBatch {
@@ -45,7 +46,7 @@ export interface StreamState {
   readonly lastSeq: number;
   readonly messages: number;
   readonly bytes: number;
-  /** Past this the stream refuses. */
+  /** Past this nothing is published. */
   readonly maxBytes: number;
   /** When NATS took the oldest message, Unix seconds; null when there is none. What came before it is stored. */
   readonly firstAt: number | null;
@@ -53,7 +54,7 @@ export interface StreamState {
 
 export interface StreamBounds {
   /**
-   * Past this the stream refuses new batches, so that collectors hold back. Where NATS has less room, which it takes to be
+   * Past this nothing is published, so that collectors hold back. Where NATS has less room, which it takes to be
    * three quarters of its disk, half of it, or a quarter and so on, is taken. @default 8 GB
    */
   readonly maxBytes?: number;
@@ -81,6 +82,7 @@ export class EventStream {
   readonly #connection: NatsConnection;
   readonly #js: JetStreamClient;
   readonly #returns: Returns;
+  readonly #room = new StreamRoom(() => this.state());
   #manager: JetStreamManager | null = null;
   /** What was asked for; null when this process never did. */
   #ensured: StreamBounds | null = null;
@@ -111,7 +113,7 @@ export class EventStream {
           retention: RetentionPolicy.Limits,
           // a full stream refuses: what is stored is never thrown away for what is new
           discard: DiscardPolicy.New,
-          max_bytes: maxBytes,
+          max_bytes: bytesWithReserve(maxBytes),
           max_age: nanos((bounds.maxAgeSeconds ?? 3 * 86_400) * 1000),
           duplicate_window: nanos(120_000),
         });
@@ -143,6 +145,7 @@ export class EventStream {
     meta.set(BATCH_HEADERS.collector, options.collector);
     const packed = pack(data);
     if (packed !== null) meta.set(BATCH_HEADERS.packing, PACKING);
+    await this.#hasRoom((packed ?? data).length);
     try {
       const ack = await this.#js.publish(subject, packed ?? data, {
         msgID: options.id,
@@ -166,7 +169,7 @@ export class EventStream {
         lastSeq: state.last_seq,
         messages: state.messages,
         bytes: state.bytes,
-        maxBytes: config.max_bytes,
+        maxBytes: bytesWithoutReserve(config.max_bytes),
         firstAt: state.messages === 0 ? null : Date.parse(state.first_ts) / 1000,
       };
     } catch (error) {
@@ -233,6 +236,15 @@ export class EventStream {
       await manager.streams.purge(EVENTS_STREAM, { seq: seq + 1 });
     } catch (error) {
       throw busError('free written events', error);
+    }
+  }
+
+  /** @throws BusError BUS_STREAM_FULL; where the stream does not tell, publishing finds out why */
+  async #hasRoom(bytes: number): Promise<void> {
+    try {
+      await this.#room.take(bytes);
+    } catch (error) {
+      if (error instanceof BusError && error.code === 'BUS_STREAM_FULL') throw error;
     }
   }
 

@@ -1,5 +1,7 @@
-import { batchSubject } from '@meadow/contract';
+import { batchSubject, EVENTS_STREAM } from '@meadow/contract';
 import { startNats, waitFor } from '@meadow/testkit';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -134,6 +136,28 @@ test('a full stream refuses what is new, keeps what it has, and takes again once
   await other.events.purgeThrough(1);
   await publish(4);
   expect(await other.events.state()).toMatchObject({ firstSeq: 2, lastSeq: 4, messages: 3 });
+});
+
+test('however close a message comes to the bound, the oldest is never thrown away for it', async () => {
+  await using server = await startNats();
+  await using other = await openBus({ url: server.url, name: 'test', signal: AbortSignal.timeout(20_000) });
+  await other.events.ensure({ maxBytes: 1_000_000 });
+  const publish = (id: string, bytes: number): Promise<unknown> =>
+    other.events.publish(batchSubject('task', 'prod', 0), randomBytes(bytes), { id, count: 1, collector: 'c' });
+  await publish('first', 1_000);
+  await publish('much', 900_000);
+  // as a server takes for its own bound what other releases made: there each of these fits or does not, by a byte
+  const connection = await connect({ servers: server.url });
+  const manager = await jetstreamManager(connection);
+  const { state, config } = await manager.streams.info(EVENTS_STREAM);
+  await manager.streams.update(EVENTS_STREAM, { ...config, max_bytes: state.bytes + 60_000 });
+  for (let bytes = 60_000; bytes > 59_400; bytes -= 10) {
+    await publish(`b${bytes}`, bytes).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: 'BUS_STREAM_FULL' });
+    });
+    expect((await other.events.state()).firstSeq, `after a message of ${bytes} bytes`).toBe(1);
+  }
+  await connection.close();
 });
 
 test('a bucket refuses a write based on an old revision, and skips a value that does not fit', async () => {
