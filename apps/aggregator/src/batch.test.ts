@@ -1,3 +1,4 @@
+import { identityOf, lostIdentity } from '@meadow/celery';
 import { encodeTaskEvents, eventId, retentionPolicy, type PipelineEvent, type PoisonRecord } from '@meadow/contract';
 import type { StoredTaskEvent } from '@meadow/store';
 import { expect, test } from 'vitest';
@@ -80,6 +81,40 @@ test('name, queue, root, wait and class of exception are joined onto the event t
     is_final: true,
     keep_until: 104 + 180 * 86_400,
   });
+});
+
+test('a failure is told with its group, what is to blame and how long it had run; the task keeps the group while it stands failed', async () => {
+  const calls = '  File "/srv/shop/bank.py", line 7, in pay\n    x()\n';
+  const told = (line: string) => ({
+    exception: "ValueError('no')",
+    traceback: `Traceback (most recent call last):\n${calls.replace('7', line)}ValueError: no`,
+  });
+  const batch = new Batch(1, memory());
+  const retried = event('task-retried', 104, told('7'));
+  const receivedAgain = event('task-received', 105, { name: 'shop.pay', retries: 1 });
+  const startedAgain = event('task-started', 106);
+  batch.add(
+    message(sent, received, started, retried, receivedAgain, startedAgain, event('task-failed', 110, told('8'))),
+  );
+  const lost = event('meadow-lost', 200, { task_id: 'T2', end_reason: 'worker-lost' });
+  const openAgain = event('task-retried', 104, { ...told('9'), task_id: 'T3' });
+  const begun = event('task-received', 105, { task_id: 'T3', name: 'shop.pay', retries: 1 });
+  batch.add(message(event('task-started', 103, { task_id: 'T2' }), lost, openAgain, begun));
+  await batch.resolve(nothingStored);
+  const { taskEvents, tasks } = written(batch);
+  const failures = taskEvents.filter((row) => row['fingerprint'] !== '');
+  const { fingerprint } = identityOf({ ...told('1'), exceptionType: 'ValueError' }, null);
+  expect(failures.map((row) => [row['type'], row['fingerprint'], row['culprit'], row['ran_seconds']])).toEqual([
+    ['task-retried', fingerprint, 'shop.bank.pay', 1],
+    ['task-failed', fingerprint, 'shop.bank.pay', 4],
+    ['meadow-lost', lostIdentity('worker-lost').fingerprint, '', null],
+    ['task-retried', fingerprint, 'shop.bank.pay', null],
+  ]);
+  expect(tasks.map((row) => [row['task_id'], row['state'], row['fingerprint']])).toEqual([
+    ['T1', 'FAILURE', fingerprint],
+    ['T2', 'LOST', lostIdentity('worker-lost').fingerprint],
+    ['T3', 'RECEIVED', ''],
+  ]);
 });
 
 test('each event of a task that ran twice tells the wait and the exception of its own run', async () => {

@@ -1,4 +1,15 @@
-import { failureOf, resultState, waitOfEvent, type Task, type TaskEvent, type TaskFact } from '@meadow/celery';
+import {
+  failureOf,
+  identityOf,
+  lostIdentity,
+  ranUntilEvent,
+  resultState,
+  waitOfEvent,
+  type FailureIdentity,
+  type Task,
+  type TaskEvent,
+  type TaskFact,
+} from '@meadow/celery';
 import {
   FINAL_STATES,
   TEXT_COLUMN,
@@ -127,8 +138,8 @@ function stateOf(type: string): string {
 
 /**
  * Appends the row of the event that the reader is at: its head as it came, and behind it what is joined on: name, queue and
- * root where the event has none, the state it brings, the wait, the class of an exception, the date until which it is kept
- * where that is not the default.
+ * root where the event has none, the state it brings, the wait, of a failure its class, its group and how long it had run, the
+ * date until which it is kept where that is not the default.
  */
 export function appendEvent(
   rows: RowBinary,
@@ -150,7 +161,8 @@ export function appendEvent(
   else rows.text(task.rootId ?? '');
   copyText(rows, event, TEXT_COLUMN.parent_id);
   rows.text(state);
-  rows.text(mayFail && event.has(TEXT_COLUMN.exception) ? exceptionTypeOf(event) : '');
+  if (mayFail) appendFailure(rows, event, task);
+  else rows.copy(NO_FAILURE, 0, NO_FAILURE.length);
   rows.nullableFloat64(isStartedOrLater ? waitOf(event, task) : null);
   rows.uint32(keepEventsDays === 14 ? 0 : Math.floor(event.collectedAt) + keepEventsDays * DAY_SECONDS);
 }
@@ -160,11 +172,37 @@ function waitOf(event: TaskEventReader, task: Task | null): number | null {
   return ranTwice(task) ? waitOfEvent(task, event.worker, event.timestamp) : task.waitSeconds;
 }
 
-function exceptionTypeOf(event: TaskEventReader): string {
-  return (
-    failureOf({ exception: event.text(TEXT_COLUMN.exception), traceback: textAt(event, TEXT_COLUMN.traceback) })
-      .exceptionType ?? ''
-  );
+/** `exception_type`, `fingerprint`, `culprit` and `ran_seconds` of an event that is no failure: three texts that are '', and null. */
+const NO_FAILURE = Buffer.from([0, 0, 0, 1]);
+
+/** Events that end a run with a failure. Others may tell an exception, too. */
+const FAILURES = new Set(['task-failed', 'task-retried', 'meadow-result-FAILURE', 'meadow-result-RETRY']);
+
+function appendFailure(rows: RowBinary, event: TaskEventReader, task: Task | null): void {
+  const { type } = event;
+  const failure = failureOf({
+    exception: textAt(event, TEXT_COLUMN.exception),
+    traceback: textAt(event, TEXT_COLUMN.traceback),
+  });
+  rows.text(failure.exceptionType ?? '');
+  const identity =
+    type === 'meadow-lost'
+      ? lostIdentity(event.text(TEXT_COLUMN.end_reason))
+      : FAILURES.has(type)
+        ? identityOf(failure, event.name || (task?.name ?? null))
+        : NO_IDENTITY;
+  rows.text(identity.fingerprint);
+  rows.text(identity.culprit);
+  const isOfCelery = type === 'task-failed' || type === 'task-retried';
+  rows.nullableFloat64(isOfCelery && task !== null ? ranUntilEvent(task, event.worker, event.timestamp) : null);
+}
+
+const NO_IDENTITY: FailureIdentity = { fingerprint: '', culprit: '' };
+
+/** The group of the failure that a task stands at. */
+function fingerprintOf(task: Task): string {
+  if (task.state === 'LOST') return lostIdentity(task.endReason ?? '').fingerprint;
+  return task.exception === null && task.traceback === null ? '' : identityOf(task, task.name).fingerprint;
 }
 
 function copyText(rows: RowBinary, event: TaskEventReader, column: TailColumn): void {
@@ -232,6 +270,7 @@ export function taskRow(
     exception: task.exception ?? '',
     exception_type: task.exceptionType ?? '',
     traceback: task.traceback ?? '',
+    fingerprint: fingerprintOf(task),
     retries: task.retries,
     attempts: task.attempts.length,
     sent_at: task.sentAt,

@@ -28,7 +28,9 @@ export { MAX_REPR_LENGTH, parseRepr } from './repr/parse.ts';
 export { MAX_ATTEMPTS } from './fold/run.ts';
 export { resultState } from './fold/fact.ts';
 export type { MeadowEvent, TaskFact } from './fold/fact.ts';
-export { failureOf } from './fold/exception.ts';
+export { exceptionClass, failureOf } from './fold/exception.ts';
+export { failureTitle, identityOf, lostIdentity } from './failure/fingerprint.ts';
+export type { FailureIdentity } from './failure/fingerprint.ts';
 export { emptyTask, factsOf, fold, foldAll, foldMany, MAX_FACTS } from './fold/task.ts';
 export type {
   Attempt,
@@ -40,7 +42,7 @@ export type {
   Task,
   TaskState,
 } from './fold/task.ts';
-export { waitOfEvent } from './fold/view.ts';
+export { ranUntilEvent, waitOfEvent } from './fold/view.ts';
 export { foldWorker, livenessOf } from './fold/worker.ts';
 export type { Liveness, Worker } from './fold/worker.ts';
 

@@ -4,7 +4,7 @@ import { jsonLine } from './json-line.ts';
 
 /** How whoever commands was known; `system` is Meadow itself. */
 export const SIGN_INS = ['anonymous', 'basic', 'oidc', 'token', 'header', 'system'] as const;
-export const AUDIT_TARGETS = ['cluster', 'worker', 'pool', 'task', 'queue'] as const;
+export const AUDIT_TARGETS = ['cluster', 'worker', 'pool', 'task', 'queue', 'error', 'database'] as const;
 /**
  * `begun`: a long action goes on; its end is another record of the same request. `partly`: some of the targets did it.
  * `unanswered`: it was sent, and whether it was done is not known. `stopped`: somebody ended it half way.

@@ -41,26 +41,10 @@ export {
   parseBatchSubject,
 } from './subjects.ts';
 export type { BatchKind } from './subjects.ts';
-export {
-  attemptRow,
-  FINAL_STATES,
-  LOST_REASONS,
-  TASK_STATES,
-  taskEventRow,
-  taskListRow,
-  taskRow,
-  workerRow,
-} from './task.ts';
-export type {
-  AttemptRow,
-  LiveTasks,
-  LiveWorkers,
-  LostReason,
-  TaskEventRow,
-  TaskListRow,
-  TaskRow,
-  WorkerRow,
-} from './task.ts';
+export { FINAL_STATES, LOST_REASONS, TASK_STATES } from './task-state.ts';
+export type { LostReason } from './task-state.ts';
+export { attemptRow, taskEventRow, taskListRow, taskRow, workerRow } from './task.ts';
+export type { AttemptRow, LiveTasks, LiveWorkers, TaskEventRow, TaskListRow, TaskRow, WorkerRow } from './task.ts';
 export {
   askControlSubject,
   askedCommand,
@@ -103,3 +87,17 @@ export type { PoolRule } from './worker-pool.ts';
 export { findings, judgeTraffic } from './doctor.ts';
 export type { Finding, Traffic } from './doctor.ts';
 export { encodeLength, encodeText } from './encode-text.ts';
+export { TaskQueryError } from './task-query/error.ts';
+export { SEEN_FIELDS, TASK_FIELDS } from './task-query/fields.ts';
+export type { NumberField, SeenField, TaskField, TextField } from './task-query/fields.ts';
+export { MOST_QUERY_LENGTH, parseTaskQuery } from './task-query/parse.ts';
+export type { ArgumentPattern, NumberSpan, TaskQuery, TaskTerm, TextValue } from './task-query/query.ts';
+export {
+  DEFAULT_ERROR_RULES,
+  ERROR_CATEGORIES,
+  ERROR_STATUSES,
+  errorRule,
+  errorRules,
+  fingerprint,
+} from './error-rules.ts';
+export type { ErrorCategory, ErrorRule, ErrorStatus } from './error-rules.ts';

@@ -47,6 +47,9 @@ export const TAIL_COLUMNS = [
   ['parent_id', 'String'],
   ['state', 'String'],
   ['exception_type', 'String'],
+  ['fingerprint', 'String'],
+  ['culprit', 'String'],
+  ['ran_seconds', 'Nullable(Float64)'],
   ['wait_seconds', 'Nullable(Float64)'],
   ['keep_until', 'UInt32'],
 ] as const;

@@ -22,12 +22,12 @@ export function failureOf(fact: Pick<TaskEvent, 'exception' | 'traceback'>): Fai
   const wrapped = fact.exception?.startsWith('ExceptionWithTraceback(') === true;
   const summary = traceback === null ? null : lastErrorLine(traceback);
   const exception = wrapped && summary !== null ? summary.line : (fact.exception ?? null);
-  const named = wrapped || exception === null ? null : className(exception);
+  const named = wrapped || exception === null ? null : exceptionClass(exception);
   return { exception, exceptionType: named ?? summary?.type ?? null, traceback };
 }
 
 /** Class name at the head of an exception's repr: `ValueError('x')`, `pkg.Fault(1)`, `<Fault 1: 'x'>`. */
-function className(repr: string): string | null {
+export function exceptionClass(repr: string): string | null {
   const match = /^(?:<(?:class ')?)?([\p{L}_][\p{L}\p{N}_.]*)(?:\(|[\s'>:]|$)/u.exec(repr.slice(0, HEAD));
   return match?.[1] === undefined ? null : unqualified(match[1]);
 }
@@ -45,6 +45,7 @@ function lastErrorLine(traceback: string): { line: string; type: string | null }
   return last === '' ? null : { line: last, type: null };
 }
 
-function unqualified(name: string): string {
+/** A class name without its module. */
+export function unqualified(name: string): string {
   return name.slice(name.lastIndexOf('.') + 1);
 }

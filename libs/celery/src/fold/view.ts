@@ -153,6 +153,16 @@ export function waitOfEvent(task: Task, worker: string, at: number): number | nu
   return run === undefined ? null : believed(waitOf(run));
 }
 
+/**
+ * Seconds that the run took which an event ended; null where its start is not known, or clocks disagree about it.
+ * @param worker who sent the event, and `at`: when, by its clock
+ */
+export function ranUntilEvent(task: Task, worker: string, at: number): number | null {
+  const run = task.history.ledger.runs.find(({ end, ...each }) => each.worker === worker && end?.timestamp === at);
+  const began = run?.started?.timestamp;
+  return began === undefined || began > at ? null : at - began;
+}
+
 /** ISO 8601 to seconds; Celery's naive times are UTC. */
 function secondsOf(iso: string | null | undefined): number | null {
   if (iso === null || iso === undefined) return null;
