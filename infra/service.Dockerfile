@@ -42,6 +42,8 @@ COPY --from=packages /meadow/libs libs
 COPY --from=packages /meadow/apps/${APP} apps/${APP}
 COPY --from=packages /meadow/apps/dashboard/dist apps/dashboard/dist
 COPY infra/ready.mjs infra/
+# the gateway shows its examples
+COPY docs/sql.md docs/
 RUN mkdir compiled && chown node compiled
 USER node
 # a service that finds itself compiled starts faster, and takes 25 MB less without the compiler of TypeScript

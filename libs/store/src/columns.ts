@@ -32,7 +32,7 @@ export const taskListColumns = [
 export const taskColumns = [
   ...[...LIST_FACTS, ...LIST_TEXTS].map((name) => `t.${name} AS ${name}`),
   ...[...TASK_TIMES, 'retried_at'].map((name) => `${seconds(`t.${name}`)} AS ${name}`),
-  ...['client', 'exception_type', 'traceback', 'eta', 'expires', 'exchange', 'routing_key'].map(
+  ...['client', 'exception_type', 'traceback', 'fingerprint', 'eta', 'expires', 'exchange', 'routing_key'].map(
     (name) => `t.${name} AS ${name}`,
   ),
   ...['terminated', 'signum', 'expired', 'cut', 'clock_skewed', 'attempt_log', 'end_source', 'end_reason', 'pid'].map(

@@ -11,6 +11,12 @@ export interface TaskEventLine extends PipelineEvent {
   readonly wait_seconds?: number | null;
   /** Class name cut out of `exception`, e.g. 'ValueError'; on task-failed and task-retried. */
   readonly exception_type?: string;
+  /** Group of the failure, 16 hex digits; on failures of every kind. */
+  readonly fingerprint?: string;
+  /** Last call in the user's own code, `module.function`; on failures. */
+  readonly culprit?: string;
+  /** Seconds since the run was started; on failures, where known. */
+  readonly ran_seconds?: number | null;
   /** Unix seconds (whole) after which the row may be deleted. @default collected_at + 14 days */
   readonly keep_until?: number;
 }

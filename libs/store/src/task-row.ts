@@ -25,6 +25,7 @@ export const TASK_COLUMNS = [
   ['exception', 'String'],
   ['exception_type', 'String'],
   ['traceback', 'String'],
+  ['fingerprint', 'String'],
   ['retries', 'Nullable(UInt32)'],
   ['attempts', 'UInt32'],
   ['sent_at', 'Nullable(Decimal64(6))'],
@@ -73,6 +74,7 @@ export function appendTask(rows: RowBinary, task: TaskWriteRow): void {
   rows.text(task.exception);
   rows.text(task.exception_type);
   rows.text(task.traceback);
+  rows.text(task.fingerprint);
   rows.nullableUint32(task.retries);
   rows.uint32(task.attempts);
   rows.nullableTime(task.sent_at);

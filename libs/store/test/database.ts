@@ -61,6 +61,7 @@ export function task(task_id: string, first_seen_at: number, more: Partial<TaskW
     exception: '',
     exception_type: '',
     traceback: '',
+    fingerprint: '',
     retries: null,
     attempts: 1,
     sent_at: null,

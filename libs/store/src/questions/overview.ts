@@ -28,7 +28,7 @@ export interface SeriesPoint extends EventCounts {
   readonly at: number;
 }
 
-/** Seconds; percentiles are right to 1 %; null when nothing was measured. */
+/** Seconds; percentiles lie between 1 % below and 3 % above; null when nothing was measured. */
 export interface Durations {
   readonly count: number;
   readonly mean: number | null;

@@ -4,17 +4,16 @@ import { taskColumns } from '../columns.ts';
 import type { Store } from '../store.ts';
 import { ask, type AskOptions } from './options.ts';
 
-/** As stored: the attempts are one JSON text, since only this question reads them. */
-const storedTaskRow = taskRow.extend({
-  attempt_log: z.string().transform((text, context) => {
-    try {
-      return z.array(attemptRow).parse(text === '' ? [] : JSON.parse(text));
-    } catch (error) {
-      context.addIssue(`attempt_log is not an array of attempts: ${String(error)}`);
-      return z.NEVER;
-    }
-  }),
+/** Attempts as they are stored: one JSON text, '' for none. */
+export const attemptLog = z.string().transform((text, context) => {
+  try {
+    return z.array(attemptRow).parse(text === '' ? [] : JSON.parse(text));
+  } catch (error) {
+    context.addIssue(`attempt_log is not an array of attempts: ${String(error)}`);
+    return z.NEVER;
+  }
 });
+const storedTaskRow = taskRow.extend({ attempt_log: attemptLog });
 
 export interface TaskDetailInput {
   readonly taskId: string;

@@ -1,0 +1,28 @@
+/** The tables and views that people may ask, which are those of docs/sql.md: a test holds both together. */
+export const PUBLIC_TABLES: readonly string[] = [
+  'audit',
+  'duration_rollup',
+  'error_changes',
+  'error_groups',
+  'error_rollup',
+  'failure_rollup',
+  'failures',
+  'ingest_gaps',
+  'ingest_loss',
+  'marks',
+  'name_duration_rollup',
+  'poison',
+  'queue_samples',
+  'queues',
+  'schema_migrations',
+  'task_durations',
+  'task_events',
+  'task_rates',
+  'task_starts',
+  'tasks',
+  'worker_samples',
+  'workers',
+];
+
+/** Table functions that make rows of nothing but their arguments. */
+export const TABLE_FUNCTIONS: readonly string[] = ['generate_series', 'generateSeries', 'numbers', 'values', 'zeros'];
