@@ -57,7 +57,9 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   const engine = opened.use(await openEngine({ ...options, queueTimeoutMs: options.maxQuerySeconds * 1000 }));
   const stopping = new AbortController();
   const handler = createHandler(engine, { ...options, spoolDir, stopping: stopping.signal });
-  const http = createServer({ keepAliveTimeout: 30_000, requestTimeout: 600_000 }, (request, response) => {
+  // parameters travel in the URL, which may be as long as a server takes it (http_max_uri_size)
+  const limits = { keepAliveTimeout: 30_000, requestTimeout: 600_000, maxHeaderSize: 1_048_576 };
+  const http = createServer(limits, (request, response) => {
     void handler(request, response);
   });
   http.listen(options.port, options.host);

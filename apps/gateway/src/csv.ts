@@ -1,5 +1,5 @@
-/** A cell; null is empty. */
-export type Cell = string | number | null;
+/** A cell; null is empty. `digits` are those of a number that may be longer than a double. */
+export type Cell = string | number | { readonly digits: string } | null;
 
 /** What a spreadsheet takes for the begin of a formula, or drops in front of one. */
 const FORMULA = /^[=+\-@\t\r\n]/;
@@ -16,6 +16,7 @@ export function csvLine(cells: readonly Cell[]): string {
 function written(cell: Cell): string {
   if (cell === null) return '';
   if (typeof cell === 'number') return String(cell);
+  if (typeof cell === 'object') return cell.digits;
   const text = FORMULA.test(cell) ? `'${cell}` : cell;
   return SPECIAL.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

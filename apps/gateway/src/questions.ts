@@ -6,18 +6,21 @@ import {
   type AuditSelection,
   type ClusterLoss,
   type ClusterSummary,
-  type Facets,
   type KnownTask,
   type Overview,
   type RangeQuestion,
+  type SeenValue,
+  type SeenValuesQuestion,
   type QueueTrend,
   type QueueTrendQuestion,
   type Questions,
   type SpanQuestion,
   type StoreInfo,
   type StoreLoad,
+  type TaskFacets,
   type TaskPage,
   type TaskQuestion,
+  type TaskSearch,
   type TasksQuestion,
   type ToldTasksQuestion,
   type WorkerDetail,
@@ -25,7 +28,6 @@ import {
   type WorkerQuestion,
 } from '@meadow/api';
 import {
-  TASK_STATES,
   type AuditRow,
   type GapRecord,
   type PoisonRecord,
@@ -46,9 +48,12 @@ import {
   poisonList,
   queueHistory,
   queueList,
+  seenValues,
   storeLoad,
   taskDetail,
   taskEvents,
+  taskExport,
+  taskFacets,
   taskList,
   toldTasks,
   workerHistory,
@@ -61,13 +66,14 @@ import type { Telemetry } from './telemetry.ts';
 
 /** ClickHouse's own deadline; the store adds 2 s for the answer to arrive. Somebody waits in front of a screen. */
 const ASK_TIMEOUT_MS = 5_000;
+/** Of counts: what was counted by then is told, with the word that there may be more. */
+const FACETS_TIMEOUT_MS = 3_000;
 /** Of a page of an export: somebody waits for a file. */
 const EXPORT_TIMEOUT_MS = 15_000;
 /** Of the questions that tell how the store itself is doing. */
 const STATUS_TIMEOUT_MS = 1_000;
 const KEEP_MS = 1_000;
-const FACETS_KEEP_MS = 10_000;
-const FACET_VALUES = 500;
+const VALUES_KEEP_MS = 10_000;
 
 /** The store behind the API's port. What many browsers ask alike is asked once a second. */
 export class StoreQuestions implements Questions {
@@ -150,20 +156,21 @@ export class StoreQuestions implements Questions {
     return this.#try('task events', () => taskEvents(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
   }
 
-  /** From the newest tasks and the workers heard of: rare names of a busy day may be missing. */
-  facets({ cluster, range }: RangeQuestion): Promise<Facets> {
-    return this.#ask('facets', `${cluster ?? ''} ${range}`, FACETS_KEEP_MS, async () => {
-      const options = { timeoutMs: ASK_TIMEOUT_MS };
-      const [{ rows }, workers] = await Promise.all([
-        taskList(this.#store, { cluster, from: this.#now() - rangeSeconds(range), limit: 500 }, options),
-        workerList(this.#store, { cluster, now: this.#now(), silentSeconds: rangeSeconds(range) }, options),
-      ]);
-      return {
-        names: values(rows.map(({ name }) => name)),
-        queues: values(rows.map(({ queue }) => queue)),
-        workers: values([...workers, ...rows].map(({ worker }) => worker)),
-        states: values([...TASK_STATES, ...rows.map(({ state }) => state)]),
-      };
+  facets(search: TaskSearch, signal: AbortSignal): Promise<TaskFacets> {
+    return this.#try('task facets', async () => {
+      const began = performance.now();
+      const { total, exact, ...counted } = await taskFacets(this.#store, search, {
+        signal,
+        timeoutMs: FACETS_TIMEOUT_MS,
+      });
+      return { total: { count: total, exact }, ...counted, seconds: (performance.now() - began) / 1000 };
+    });
+  }
+
+  values({ cluster, field, prefix, range }: SeenValuesQuestion): Promise<readonly SeenValue[]> {
+    return this.#ask('seen values', `${cluster ?? ''} ${field} ${range} ${prefix}`, VALUES_KEEP_MS, () => {
+      const from = this.#now() - rangeSeconds(range);
+      return seenValues(this.#store, { cluster, field, part: prefix, from }, { timeoutMs: ASK_TIMEOUT_MS });
     });
   }
 
@@ -230,13 +237,15 @@ export class StoreQuestions implements Questions {
   }
 
   /** In pages, of which each has its own deadline. @throws ApiError */
-  async *auditExport(selection: AuditSelection, signal: AbortSignal): AsyncGenerator<readonly AuditRow[]> {
-    const pages = auditExport(this.#store, selection, { signal, timeoutMs: EXPORT_TIMEOUT_MS });
-    for (;;) {
-      const page = await this.#try('audit export', () => pages.next());
-      if (page.done === true) return;
-      yield page.value;
-    }
+  auditExport(selection: AuditSelection, signal: AbortSignal): AsyncGenerator<readonly AuditRow[]> {
+    const options = { signal, timeoutMs: EXPORT_TIMEOUT_MS };
+    return this.#pages('audit export', auditExport(this.#store, selection, options));
+  }
+
+  /** As `auditExport`. */
+  taskExport(search: TaskSearch, signal: AbortSignal): AsyncGenerator<readonly TaskRow[]> {
+    const options = { signal, timeoutMs: EXPORT_TIMEOUT_MS };
+    return this.#pages('task export', taskExport(this.#store, search, options));
   }
 
   info(): Promise<StoreInfo & { readonly load: StoreLoad | null }> {
@@ -260,6 +269,14 @@ export class StoreQuestions implements Questions {
     }
   }
 
+  async *#pages<Row>(question: string, pages: AsyncGenerator<readonly Row[]>): AsyncGenerator<readonly Row[]> {
+    for (;;) {
+      const page = await this.#try(question, () => pages.next());
+      if (page.done === true) return;
+      yield page.value;
+    }
+  }
+
   #ask<T>(question: string, of: string, keepMs: number, work: () => Promise<T>): Promise<T> {
     return this.#shared.ask(`${question} ${of}`, keepMs, () => this.#try(question, work));
   }
@@ -276,11 +293,4 @@ export class StoreQuestions implements Questions {
       throw told;
     }
   }
-}
-
-function values(found: readonly string[]): string[] {
-  return [...new Set(found)]
-    .filter((value) => value !== '')
-    .sort()
-    .slice(0, FACET_VALUES);
 }

@@ -9,6 +9,10 @@ import { constants } from 'node:zlib';
 import type { Registry } from 'prom-client';
 import { serveAuditExport, type AuditPages } from './audit-export.ts';
 import { serveDashboard } from './dashboard.ts';
+import { serveMarks } from './marks.ts';
+import { serveTasksExport, type TaskPages } from './tasks-export.ts';
+import { serveSql } from './sql-streams.ts';
+import type { StoreSql } from './sql.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** How long answers under way may take once the server is closed. */
@@ -49,6 +53,10 @@ export interface ServerOptions {
   readonly missing: () => Promise<readonly string[]>;
   /** Whole records for an export. */
   readonly auditPages: AuditPages;
+  /** Whole tasks for an export. */
+  readonly taskPages: TaskPages;
+  /** Statements of people, as streams. */
+  readonly sql: StoreSql;
   readonly telemetry: Telemetry;
 }
 
@@ -62,6 +70,8 @@ export async function openServer(options: ServerOptions): Promise<GatewayServer>
     logger: false,
     bodyLimit: 1_000_000,
     requestTimeout: 30_000,
+    // questions travel in the address, and a query of 4,000 characters takes up to 36 KB there
+    http: { maxHeaderSize: 131_072 },
     forceCloseConnections: 'idle',
     // tRPC names every procedure of a batch in the path
     routerOptions: { maxParamLength: 5_000 },
@@ -93,6 +103,9 @@ export async function openServer(options: ServerOptions): Promise<GatewayServer>
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
   serveAuditExport(app, options.auditPages, options.ports.now);
+  serveTasksExport(app, options.taskPages, options.ports.now);
+  serveMarks(app, options.ports.marks);
+  serveSql(app, options.sql, requesterOf);
   await serveDashboard(app, options.dashboardDir);
   await app.listen({ host: options.host, port: options.port });
   const { port } = app.server.address() as AddressInfo;

@@ -18,6 +18,17 @@ export interface Telemetry {
   liveMessageInvalid(subject: string, error: unknown): void;
   requestFailed(path: string, error: unknown): void;
   streamsCut(): void;
+  /** A statement of somebody has ended. `begin` and `hash` tell which it was. */
+  sqlRan(run: {
+    readonly action: string;
+    readonly outcome: string;
+    readonly rows: number;
+    readonly seconds: number;
+    readonly hash: string;
+    readonly begin: string;
+    readonly actor: string;
+  }): void;
+  sqlNotRecorded(error: unknown): void;
 }
 
 export function createTelemetry(log: Logger, registry: Registry): Telemetry {
@@ -49,6 +60,13 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
   const invalid = new Counter({
     name: 'meadow_gateway_live_messages_invalid_total',
     help: 'Live messages from NATS that could not be read',
+    registers,
+  });
+  const statements = new Histogram({
+    name: 'meadow_gateway_sql_seconds',
+    help: 'Time that statements of people took, by action and outcome',
+    labelNames: ['action', 'outcome'],
+    buckets: [0.05, 0.2, 1, 5, 20, 60],
     registers,
   });
   // told once a change: while the store is away every browser asks again and again
@@ -86,6 +104,11 @@ export function createTelemetry(log: Logger, registry: Registry): Telemetry {
       log.debug({ subject, error: describeError(error) }, 'live message cannot be read');
     },
     requestFailed: (path, error) => log.error({ path, error: describeError(error) }, 'request failed unexpectedly'),
+    sqlRan({ action, outcome, ...run }) {
+      statements.observe({ action, outcome }, run.seconds);
+      log.info({ action, outcome, ...run }, 'a statement has ended');
+    },
+    sqlNotRecorded: (error) => log.warn({ error: describeError(error) }, 'a statement is not in the audit'),
     streamsCut: () => log.warn({}, 'connections still open past the deadline were cut'),
   };
 }

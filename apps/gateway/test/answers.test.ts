@@ -79,8 +79,32 @@ test('pages through tasks, newest first, narrowed as asked', async () => {
   expect(first.rows.map(({ task_id }) => task_id)).toEqual(Array.from({ length: 20 }, (_, index) => `t${29 - index}`));
   const second = await client.tasks.list.query({ cluster: 'prod', limit: 20, range: '1h', cursor: first.next ?? '' });
   expect([second.rows.length, second.next]).toEqual([10, null]);
-  const narrowed = await client.tasks.list.query({ states: ['FAILURE'], queue: 'mail', text: 'SHOP' });
+  const narrowed = await client.tasks.list.query({ query: 'state:failure queue:mail SHOP' });
   expect(narrowed.rows.map(({ task_id }) => task_id)).toEqual(['t24', 't18', 't12', 't6', 't0']);
+  const byId = { by: 'state', desc: false } as const;
+  const sorted = await client.tasks.list.query({ query: 'id:t0,t1,t2,t3', sort: byId });
+  expect(sorted.rows.map(({ task_id }) => task_id)).toEqual(['t0', 't3', 't1', 't2']);
+});
+
+test('counts what a query finds, by what it is', async () => {
+  const { seconds, ...counted } = await client.tasks.facets.query({ query: 'state:failure', range: '1h' });
+  expect(counted).toEqual({
+    ...{ total: { count: 10, exact: true }, countedFrom: null },
+    facets: [
+      { field: 'state', values: [{ value: 'FAILURE', count: 10 }] },
+      { field: 'name', values: [{ value: 'shop.buy', count: 10 }] },
+      {
+        field: 'queue',
+        values: [
+          { value: 'celery', count: 5 },
+          { value: 'mail', count: 5 },
+        ],
+      },
+      { field: 'worker', values: [{ value: 'celery@w1', count: 10 }] },
+      { field: 'exception', values: [] },
+    ],
+  });
+  expect(seconds).toBeGreaterThan(0);
 });
 
 test('shows a task with its Python values read, and says what cannot be', async () => {
@@ -111,9 +135,12 @@ test('tells what happened, beside the span before, with its gaps', async () => {
   expect(await client.system.poison.query({})).toEqual([]);
 });
 
-test('names values for menus, and workers with their last hour', async () => {
-  const facets = await client.tasks.facets.query({ cluster: 'prod' });
-  expect(facets).toMatchObject({ names: ['shop.buy'], queues: ['celery', 'mail'], workers: ['celery@w1'] });
+test('names values for completion, and workers with their last hour', async () => {
+  const seen = async (field: 'name' | 'queue' | 'kwargs', prefix: string) =>
+    (await client.tasks.values.query({ cluster: 'prod', field, prefix })).values.map(({ value }) => value);
+  expect(await seen('name', 'BUY')).toEqual(['shop.buy']);
+  expect((await seen('queue', '')).toSorted()).toEqual(['celery', 'mail']);
+  expect(await seen('kwargs', 'b')).toEqual(['big']);
   expect(await client.workers.list.query({ cluster: 'prod' })).toMatchObject([
     { worker: 'celery@w1', state: 'online', succeeded_last_hour: 20, failed_last_hour: 10 },
   ]);
@@ -132,6 +159,14 @@ test('says what is wrong with a question', async () => {
   expect(badRange.told).toBe('400 INPUT_INVALID');
   expect(badRange.message).toContain('use one of 15m, 1h, 6h, 24h, 7d, 30d');
   expect((await failureOf(client.tasks.list.query({ cursor: 'zzz' }))).told).toBe('400 CURSOR_INVALID');
+  const unread = await client.tasks.list.query({ query: 'queue:mail nmae:x' }).catch((error: unknown) => error);
+  expect(unread).toMatchObject({
+    message: "there is no field 'nmae': did you mean name? a text to search for is put in quotes",
+    data: { httpStatus: 400, meadowCode: 'QUERY_INVALID', position: 11, length: 4 },
+  });
+  const long = 'ü'.repeat(4_000);
+  expect(await client.tasks.list.query({ query: long, range: '1h' })).toMatchObject({ rows: [], next: null });
+  expect((await failureOf(client.tasks.facets.query({ query: `${long}x` }))).told).toBe('400 INPUT_INVALID');
   expect((await failureOf(client.tasks.list.query({ cluster: "x' OR 1=1" }))).told).toBe('400 INPUT_INVALID');
   expect((await failureOf(client.tasks.list.query({ from: 1_700_000_000_000 }))).message).toContain('not milliseconds');
   expect((await fetch(`${url}/trpc/tasks.nothing`)).status).toBe(404);

@@ -15,7 +15,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, type Client } from './client.ts';
 
 const TASKS = 300;
-const FAILED = { cluster: 'garden', name: 'garden.fail', states: ['FAILURE'] };
+const FAILED = { cluster: 'garden', query: 'name:garden.fail state:FAILURE' };
 const stack = new AsyncDisposableStack();
 let brokerUrl: string;
 let meadow: Meadow;
@@ -152,7 +152,7 @@ test('tasks that have ended are not revoked, those that wait are, and in a dry r
   await runPython('import garden\nfor n in range(20): garden.add.apply_async((n, n), queue="beds")', {
     env: celeryEnvironment({ brokerUrl }),
   });
-  const filter = { cluster: 'garden', name: 'garden.add', queue: 'beds' };
+  const filter = { cluster: 'garden', query: 'name:garden.add queue:beds' };
   const dry = await waitFor(
     async () => {
       const told = await bulk({ action: 'revoke', target: { filter }, dryRun: true });

@@ -1,5 +1,5 @@
 import { openLogger } from '@meadow/runtime';
-import { openStore, type Store } from '@meadow/store';
+import { openSqlConsole, openStore, type SqlConsole, type Store } from '@meadow/store';
 import { tempFolder, removeFolder } from '@meadow/testkit';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
@@ -11,20 +11,27 @@ import { connect, failureOf, watch } from './client.ts';
 
 let folder: string;
 let store: Store;
+let sql: SqlConsole;
 let gateway: Awaited<ReturnType<typeof openGateway>>;
 
 /** Neither NATS nor ClickHouse is there. */
 beforeAll(async () => {
   folder = tempFolder('dashboard');
-  store = openStore({ url: 'http://127.0.0.1:9' });
+  const url = 'http://127.0.0.1:9';
+  store = openStore({ url });
+  const limits = { seconds: 1, memoryBytes: 1e8, threads: 1 };
+  const user = { username: 'default', password: '', restricted: false };
+  sql = openSqlConsole({ url, database: 'meadow', ...user, store, limits });
   gateway = await openGateway({
     ...{ host: '127.0.0.1', port: 0, natsUrl: 'nats://127.0.0.1:9', dashboardDir: folder, store, version: '1.2.3' },
+    sql: { console: sql, limits, docs: '' },
     ...{ log: openLogger('gateway', 'error'), metrics: new Registry() },
   });
 });
 
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]();
+  await sql[Symbol.asyncDispose]();
   await store[Symbol.asyncDispose]();
   await removeFolder(folder);
 });

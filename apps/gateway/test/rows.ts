@@ -12,7 +12,16 @@ export const listRow = (task_id: string, more: Partial<TaskListRow> = {}): TaskL
 
 export const writeRow = (task_id: string, more: Partial<TaskWriteRow> = {}): TaskWriteRow => ({
   ...listRow(task_id),
-  ...{ client: '', exception_type: '', traceback: '', eta: '', expires: '', exchange: '', routing_key: '' },
+  ...{
+    client: '',
+    exception_type: '',
+    traceback: '',
+    fingerprint: '',
+    eta: '',
+    expires: '',
+    exchange: '',
+    routing_key: '',
+  },
   ...{ retried_at: null, terminated: false, signum: '', expired: false, cut: [], clock_skewed: false, attempt_log: [] },
   ...{ end_source: '', end_reason: '', pid: null },
   ...{ version: 1, keep_until: Math.floor(Date.now() / 1000) + 86_400, is_final: false },

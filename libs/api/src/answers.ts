@@ -130,6 +130,8 @@ export interface TaskPage {
   readonly rows: readonly TaskListRow[];
   /** Cursor of the next page; null when this is the last. */
   readonly next: string | null;
+  /** The time was up before the page was full: `next` goes on from this moment of first sight, Unix seconds. */
+  readonly searchedTo: number | null;
 }
 
 /** A Python repr with what could be read of it. */
@@ -151,12 +153,25 @@ export interface TaskDetail extends TaskRow {
   };
 }
 
-/** Values that tasks had lately, for menus and suggestions; each sorted, at most 500. */
-export interface Facets {
-  readonly names: readonly string[];
-  readonly queues: readonly string[];
-  readonly workers: readonly string[];
-  readonly states: readonly string[];
+/** How many tasks are looked for, and of which kinds. */
+export interface TaskFacets {
+  /** Not exact where the time was up: then it is what was counted so far, and there are at least as many. */
+  readonly total: { readonly count: number; readonly exact: boolean };
+  /** Counted are tasks first seen from then on, Unix seconds; null when all are. */
+  readonly countedFrom: number | null;
+  /** Of each the most frequent first, at most 50; what is not known is not among them. */
+  readonly facets: readonly {
+    readonly field: 'state' | 'name' | 'queue' | 'worker' | 'exception';
+    readonly values: readonly { readonly value: string; readonly count: number }[];
+  }[];
+  /** How long the counting took. */
+  readonly seconds: number;
+}
+
+/** A value that tasks had lately; its count is null where none is kept. */
+export interface SeenValue {
+  readonly value: string;
+  readonly count: number | null;
 }
 
 export interface WorkerLine extends WorkerRow {

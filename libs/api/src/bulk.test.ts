@@ -38,7 +38,11 @@ function context(
       asked.lists.push(question);
       const from = Number(question.cursor ?? 0);
       const to = from + question.limit;
-      return { rows: rows.slice(from, to) as unknown as TaskListRow[], next: to < total ? String(to) : null };
+      return {
+        rows: rows.slice(from, to) as unknown as TaskListRow[],
+        next: to < total ? String(to) : null,
+        searchedTo: null,
+      };
     },
     toldTasks: async ({ taskIds }) =>
       new Map(taskIds.map((id) => [id, known(states[id], { args: `('${'x'.repeat(size)}',)` })])),

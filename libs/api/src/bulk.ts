@@ -2,8 +2,8 @@ import { FINAL_STATES, MOST_TASKS_ASKED, type TaskOutcome } from '@meadow/contra
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BulkProgress, BulkRefusal, BulkStep } from './answers.ts';
 import { ApiError } from './errors.ts';
-import type { ApiContext, KnownTask, TaskQuestion, TasksQuestion } from './ports.ts';
-import { rangeSeconds, type RangeName } from './range.ts';
+import type { ApiContext, KnownTask, TaskQuestion } from './ports.ts';
+import { taskSearch, type TaskSelection } from './task-search.ts';
 
 /** `terminate`: those that run are ended, too. */
 export const BULK_ACTIONS = ['retry', 'revoke', 'terminate'] as const;
@@ -23,9 +23,7 @@ const STEP_MS = 250;
 
 export interface BulkQuestion {
   readonly action: (typeof BULK_ACTIONS)[number];
-  readonly target:
-    | { readonly filter: Omit<TasksQuestion, 'cursor' | 'limit'> & { readonly range?: RangeName | undefined } }
-    | { readonly tasks: readonly TaskQuestion[] };
+  readonly target: { readonly filter: TaskSelection } | { readonly tasks: readonly TaskQuestion[] };
   readonly dryRun: boolean;
   readonly perSecond?: number | undefined;
 }
@@ -85,13 +83,11 @@ async function matching(target: BulkQuestion['target'], ctx: ApiContext, signal:
   if ('tasks' in target) {
     for (const { cluster, taskId } of target.tasks) take(cluster, { taskId, seenAt: null });
   } else {
-    const { range, cluster, states, name, queue, worker, text, from, to } = target.filter;
     const now = ctx.now();
-    const span = { from: range === undefined ? from : now - rangeSeconds(range), to: to ?? now };
-    const filter = { cluster, states, name, queue, worker, text, ...span };
+    const search = taskSearch({ ...target.filter, to: target.filter.to ?? now }, now);
     let cursor: string | undefined;
     do {
-      const page = await ctx.questions.tasks({ ...filter, cursor, limit: PAGE }, signal);
+      const page = await ctx.questions.tasks({ ...search, cursor, limit: PAGE }, signal);
       for (const row of page.rows) {
         if (total < MOST_BULK_TASKS) take(row.cluster, { taskId: row.task_id, seenAt: row.first_seen_at });
         else capped = true;

@@ -6,6 +6,16 @@ const HTTP_MEANING = {
   TASK_NOT_FOUND: 'NOT_FOUND',
   /** No worker of that name was heard in that cluster lately. */
   WORKER_NOT_FOUND: 'NOT_FOUND',
+  /** No such mark (any more). */
+  MARK_NOT_FOUND: 'NOT_FOUND',
+  /** No such group of errors in that cluster (any more). */
+  ERROR_NOT_FOUND: 'NOT_FOUND',
+  /** A query for tasks that cannot be read; where, is told beside it. */
+  QUERY_INVALID: 'BAD_REQUEST',
+  /** No such saved query (any more). */
+  SAVED_QUERY_NOT_FOUND: 'NOT_FOUND',
+  /** Only who saved a query may change or remove it. */
+  SAVED_QUERY_FOREIGN: 'FORBIDDEN',
   /** A paging cursor that is not of this list. */
   CURSOR_INVALID: 'BAD_REQUEST',
   /** Control, or a worker's broker, would not do it: the words say what to change. Nothing was sent. */
@@ -34,10 +44,13 @@ export type ApiErrorCode = keyof typeof HTTP_MEANING;
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ApiErrorCode;
+  /** Where in a text it lies, UTF-16 units; null when it lies in none. */
+  readonly place: { readonly position: number; readonly length: number } | null;
 
-  constructor(code: ApiErrorCode, message: string, cause?: unknown) {
+  constructor(code: ApiErrorCode, message: string, cause?: unknown, place: ApiError['place'] = null) {
     super(message, { cause });
     this.code = code;
+    this.place = place;
   }
 
   /** The tRPC code, and by it the HTTP status, that tells this failure. */

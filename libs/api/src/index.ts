@@ -11,7 +11,6 @@ export type {
   CommandResult,
   Durations,
   EventCounts,
-  Facets,
   FailingTask,
   IngestProblem,
   IngestState,
@@ -24,6 +23,7 @@ export type {
   QueuePoint,
   QueueTrend,
   ReprView,
+  SeenValue,
   SendResult,
   SeriesPoint,
   StoreInfo,
@@ -32,6 +32,7 @@ export type {
   SystemStatus,
   TableInfo,
   TaskDetail,
+  TaskFacets,
   TaskPage,
   TasksResult,
   WorkerDetail,
@@ -64,6 +65,7 @@ export type {
   RangeQuestion,
   RegisteredCluster,
   RetryQuestion,
+  SeenValuesQuestion,
   SpanQuestion,
   TaskQuestion,
   TasksQuestion,
@@ -74,3 +76,113 @@ export { RANGES, rangeSeconds, spanOf } from './range.ts';
 export type { RangeName, Span } from './range.ts';
 export { appRouter } from './router.ts';
 export type { AppRouter } from './router.ts';
+export { workflowState } from './workflow.ts';
+export type {
+  CriticalStep,
+  Link,
+  Workflow,
+  WorkflowMember,
+  WorkflowRun,
+  WorkflowState,
+  WorkflowTask,
+} from './workflow.ts';
+export type {
+  WorkflowDetail,
+  WorkflowLine,
+  WorkflowListQuestion,
+  WorkflowPage,
+  WorkflowQuestion,
+  Workflows,
+} from './workflows.ts';
+export { markInput } from './marks.ts';
+export type { Mark, Marks, NewMark } from './marks.ts';
+export { trendSpan } from './trends.ts';
+export type {
+  Compared,
+  ConcurrencyPoint,
+  ConcurrencyTrend,
+  DurationPoint,
+  DurationTrend,
+  HeatMap,
+  HourOfWeek,
+  HoursQuestion,
+  QueueTrendLine,
+  QueueTrends,
+  Spread,
+  TaskTrendLine,
+  TaskTrends,
+  Throughput,
+  TrendNotes,
+  TrendQuestion,
+  TrendRange,
+  Trends,
+  TrendScopes,
+  TrendSource,
+  WorkerTrendLine,
+  WorkerTrends,
+} from './trends.ts';
+export { ERROR_ORDERS } from './error-groups.ts';
+export type {
+  AffectedPart,
+  ErrorCategoriesQuestion,
+  ErrorCategorySeries,
+  ErrorChange,
+  ErrorDetail,
+  ErrorGroup,
+  ErrorLine,
+  ErrorList,
+  ErrorOrder,
+  ErrorQuestion,
+  ErrorRulesNow,
+  Errors,
+  ErrorSample,
+  ErrorsQuestion,
+  ErrorUpdate,
+} from './error-groups.ts';
+export { taskSearch, taskSelection } from './task-search.ts';
+export type { TaskOrder, TaskSearch, TaskSelection } from './task-search.ts';
+export {
+  MAX_SCREEN_ROWS,
+  MAX_STATEMENT,
+  SQL_EXPLAINS,
+  SQL_EXPORT_FORMATS,
+  sqlExportInput,
+  sqlRunInput,
+} from './sql.ts';
+export type {
+  SavedQuery,
+  SavedQueryInput,
+  SqlColumn,
+  SqlConsole,
+  SqlExample,
+  SqlExplain,
+  SqlExportFormat,
+  SqlExportInput,
+  SqlLimits,
+  SqlLine,
+  SqlParameter,
+  SqlPosition,
+  SqlProblem,
+  SqlProblemCode,
+  SqlRunInput,
+  SqlSchema,
+  SqlStatistics,
+  SqlTable,
+  SqlTableColumn,
+  SqlValue,
+  SqlVerdict,
+} from './sql.ts';
+export { learnSchedule } from './schedule/schedule.ts';
+export type { Schedule, UnheardSpan } from './schedule/schedule.ts';
+export type {
+  LearntSchedule,
+  TaskTypeDetail,
+  TaskTypeLine,
+  TaskTypeList,
+  TaskTypePart,
+  TaskTypePoint,
+  TaskTypeQuestion,
+  TaskTypeQuestions,
+  TaskTypesQuestion,
+  TypeSchedule,
+} from './task-types.ts';

@@ -12,33 +12,7 @@ export const unixSeconds = z
 export const range = z.enum(RANGES, `use one of ${RANGES.join(', ')}`);
 
 export const clusterInput = z.strictObject({ cluster });
-export const facetsInput = z.strictObject({ cluster, range: range.default('24h') });
 export const overviewInput = z.strictObject({ cluster, range });
-
-export const tasksInput = z
-  .strictObject({
-    cluster,
-    /** Custom states are upper-case names too. */
-    states: z
-      .array(z.string().regex(/^[A-Z][A-Z0-9_-]{0,63}$/, 'a state is an upper-case name, e.g. SUCCESS'))
-      .max(50, 'at most 50 states')
-      .optional(),
-    name: shortText(1000).optional(),
-    queue: shortText(500).optional(),
-    worker: shortText(500).optional(),
-    text: shortText(500).optional(),
-    /** First seen in this range up to now; `from` and `to` say it exactly. */
-    range: range.optional(),
-    from: unixSeconds.optional(),
-    to: unixSeconds.optional(),
-    cursor: shortText(4000).optional(),
-    limit: z.int().min(1, 'from 1 to 500').max(500, 'from 1 to 500').default(50),
-  })
-  .refine(({ from, to }) => from === undefined || to === undefined || from < to, 'from must lie before to')
-  .refine(({ from, range: named }) => from === undefined || named === undefined, 'use either range or from');
-
-/** Tasks that something is to be done to; without a range, all that are kept. */
-export const bulkFilter = tasksInput.refine(({ cursor }) => cursor === undefined, 'leave the cursor out');
 
 export const taskInput = z.strictObject({ cluster: clusterName, taskId: shortText(500) });
 

@@ -10,6 +10,7 @@ import type {
   PoisonRecord,
   QueueRow,
   Requester,
+  SeenField,
   ServiceStatus,
   TaskDraft,
   TaskEventRow,
@@ -25,36 +26,47 @@ import type {
   ClusterLoss,
   ClusterSummary,
   CommandResult,
-  Facets,
   LiveMessage,
   MoveStep,
   Overview,
   QueueMessages,
   QueueNow,
   QueueTrend,
+  SeenValue,
   SendResult,
   StoreInfo,
   StoreLoad,
   StreamInfo,
+  TaskFacets,
   TaskPage,
   TasksResult,
   WorkerDetail,
   WorkerLine,
 } from './answers.ts';
+import type { Marks } from './marks.ts';
+import type { Errors } from './error-groups.ts';
 import type { RangeName, Span } from './range.ts';
+import type { SqlConsole } from './sql.ts';
+import type { TaskOrder, TaskSearch } from './task-search.ts';
+import type { Trends } from './trends.ts';
+import type { TaskTypeQuestions } from './task-types.ts';
+import type { Workflows } from './workflows.ts';
 
 /** What is stored. Every question ends by its own deadline, with an ApiError, whatever state the store is in. */
 export interface Questions {
   overview(input: RangeQuestion): Promise<Overview>;
   /** How each cluster that was ever heard of is doing, by name. */
   clusterSummaries(): Promise<ReadonlyMap<string, ClusterSummary>>;
-  /** Newest first. A foreign cursor is refused with CURSOR_INVALID. */
+  /** A foreign cursor is refused with CURSOR_INVALID. */
   tasks(input: TasksQuestion, signal: AbortSignal): Promise<TaskPage>;
   /** null when no such task is known. */
   task(input: TaskQuestion, signal: AbortSignal): Promise<TaskRow | null>;
   /** Oldest first. */
   taskEvents(input: TaskQuestion, signal: AbortSignal): Promise<readonly TaskEventRow[]>;
-  facets(input: RangeQuestion): Promise<Facets>;
+  /** Counts what is looked for, until some seconds are over. */
+  facets(input: TaskSearch, signal: AbortSignal): Promise<TaskFacets>;
+  /** Those that begin with what is typed first, then the most frequent; at most 50. */
+  values(input: SeenValuesQuestion): Promise<readonly SeenValue[]>;
   /** What events told of these tasks, at most 1,000, by id; those that are not known are left out. */
   toldTasks(input: ToldTasksQuestion, signal: AbortSignal): Promise<ReadonlyMap<string, KnownTask>>;
   /** By cluster and name: those that were looked at, and those that only tasks name. */
@@ -85,20 +97,18 @@ export interface RangeQuestion {
   readonly range: RangeName;
 }
 
-export interface TasksQuestion {
-  /** First seen in this span, Unix seconds: from included, to excluded. */
-  readonly from?: number | undefined;
-  readonly to?: number | undefined;
-  readonly cluster?: string | undefined;
-  readonly states?: readonly string[] | undefined;
-  /** Exact name, or a prefix when it ends in `*`. */
-  readonly name?: string | undefined;
-  readonly queue?: string | undefined;
-  readonly worker?: string | undefined;
-  /** Substring of name, id, args, kwargs, result or exception, ignoring case. */
-  readonly text?: string | undefined;
+export interface TasksQuestion extends TaskSearch {
+  /** @default newest first, by when they were first seen */
+  readonly sort?: TaskOrder | undefined;
   readonly cursor?: string | undefined;
   readonly limit: number;
+}
+
+export interface SeenValuesQuestion {
+  readonly cluster?: string | undefined;
+  readonly field: SeenField;
+  readonly prefix: string;
+  readonly range: RangeName;
 }
 
 export interface TaskQuestion {
@@ -292,6 +302,12 @@ export interface Ports {
   readonly bus: BusState;
   readonly doctor: Doctor;
   readonly control: Control;
+  readonly errors: Errors;
+  readonly marks: Marks;
+  readonly sql: SqlConsole;
+  readonly trends: Trends;
+  readonly workflows: Workflows;
+  readonly taskTypes: TaskTypeQuestions;
   readonly version: string;
   /** Unix seconds. */
   readonly startedAt: number;

@@ -1,9 +1,15 @@
 import type { TaskRow } from '@meadow/contract';
 import { TRPCError } from '@trpc/server';
 import { expect, expectTypeOf, test } from 'vitest';
+import type { Errors } from './error-groups.ts';
 import { ApiError } from './errors.ts';
+import type { Marks } from './marks.ts';
 import type { Control, Ports, Questions, TasksQuestion } from './ports.ts';
 import { appRouter } from './router.ts';
+import type { SqlConsole } from './sql.ts';
+import type { Trends } from './trends.ts';
+import type { TaskTypeQuestions } from './task-types.ts';
+import type { Workflows } from './workflows.ts';
 
 const NOW = 1_700_000_000;
 
@@ -11,10 +17,11 @@ const NOW = 1_700_000_000;
 const EMPTY: Questions = {
   overview: () => Promise.reject(new ApiError('STORE_NOT_READY', 'no tables yet')),
   clusterSummaries: async () => new Map(),
-  tasks: async () => ({ rows: [], next: null }),
+  tasks: async () => ({ rows: [], next: null, searchedTo: null }),
   task: async () => null,
   taskEvents: async () => [],
-  facets: async () => ({ names: [], queues: [], workers: [], states: [] }),
+  facets: async () => ({ total: { count: 0, exact: true }, countedFrom: null, facets: [], seconds: 0 }),
+  values: async () => [],
   toldTasks: async () => new Map(),
   queues: async () => [],
   queueTrend: async () => ({ bucket_seconds: 60, series: [] }),
@@ -36,6 +43,24 @@ const NO_CONTROL: Control = {
   ...{ move: () => ReadableStream.from<never>([]), retry: () => ReadableStream.from<never>([]) },
 };
 
+const NO_ERRORS = new Proxy({} as Errors, { get: () => notHere });
+
+const NO_WORKFLOWS: Workflows = {
+  members: async () => ({ members: [], capped: false }),
+  size: async () => 1,
+  recent: async () => ({ rows: [], more: false }),
+};
+
+const NO_TRENDS = new Proxy({} as Trends, { get: () => notHere });
+const NO_SQL = new Proxy({} as SqlConsole, { get: () => notHere });
+const NO_MARKS: Marks = { list: async () => [], add: notHere, remove: async () => false };
+
+const NO_TYPES: TaskTypeQuestions = {
+  list: async () => ({ from: 0, to: 0, bucketSeconds: 60, types: [] }),
+  schedules: async () => [],
+  get: async () => null,
+};
+
 const ended = ReadableStream.from<never>([]);
 
 function caller(questions: Partial<Questions> = {}, ports: Partial<Ports> = {}) {
@@ -45,6 +70,12 @@ function caller(questions: Partial<Questions> = {}, ports: Partial<Ports> = {}) 
     clusters: { list: () => [], services: () => [] },
     doctor: { examine: async () => [] },
     control: NO_CONTROL,
+    errors: NO_ERRORS,
+    marks: NO_MARKS,
+    sql: NO_SQL,
+    trends: NO_TRENDS,
+    workflows: NO_WORKFLOWS,
+    taskTypes: NO_TYPES,
     requester: { actor: '', signed_in: 'anonymous', address: '127.0.0.1', user_agent: '' },
     bus: { problem: () => null, stream: async () => null },
     version: '0.1.0',
@@ -74,17 +105,26 @@ test('turns a range into a time and passes every filter on', async () => {
   const asked: TasksQuestion[] = [];
   const remember: Questions['tasks'] = async (question) => {
     asked.push(question);
-    return { rows: [], next: null };
+    return { rows: [], next: null, searchedTo: null };
   };
-  await caller({ tasks: remember }).tasks.list({
-    cluster: 'prod',
-    states: ['SUCCESS'],
-    range: '1h',
-    text: 'x',
-    queue: 'q',
-  });
+  await caller({ tasks: remember }).tasks.list({ cluster: 'prod', query: 'state:failure received>-1m', range: '1h' });
+  const place = { not: false };
   expect(asked).toEqual([
-    { cluster: 'prod', states: ['SUCCESS'], from: NOW - 3_600, text: 'x', queue: 'q', limit: 50 },
+    {
+      ...{ cluster: 'prod', from: NOW - 3_600, limit: 50, sort: { by: 'seen', desc: true } },
+      query: {
+        terms: [
+          {
+            ...{ ...place, kind: 'text', field: 'state', position: 0, length: 13 },
+            values: [{ how: 'exact', value: 'FAILURE' }],
+          },
+          {
+            ...{ ...place, kind: 'number', field: 'received', position: 14, length: 12 },
+            spans: [{ min: NOW - 60, minIncluded: false, max: null, maxIncluded: false }],
+          },
+        ],
+      },
+    },
   ]);
 });
 
@@ -93,7 +133,9 @@ test('refuses what no task list can mean', async () => {
   const refused = [
     { limit: 501 },
     { from: 2, to: 1 },
-    { states: ['success'] },
+    { query: 'x'.repeat(4_001) },
+    { query: 'stat:x' },
+    { sort: { by: 'args', desc: true } },
     { range: '1h', from: 1 },
     { nmae: 'x' },
   ];

@@ -13,18 +13,24 @@ const t = initTRPC.context<ApiContext>().create({
     client: { reconnectAfterInactivityMs: 3 * PING_INTERVAL_MS },
   },
   errorFormatter({ shape, error }) {
-    const { meadowCode, message } = toldAs(error);
+    const { meadowCode, message, place } = toldAs(error);
     return {
       ...shape,
       message,
-      data: { code: shape.data.code, httpStatus: shape.data.httpStatus, path: shape.data.path, meadowCode },
+      data: {
+        ...{ code: shape.data.code, httpStatus: shape.data.httpStatus, path: shape.data.path, meadowCode },
+        ...place,
+      },
     };
   },
 });
 
 /** What a caller is told. The texts of errors that are not meant for callers stay in the log. */
-function toldAs(error: TRPCError): { meadowCode: string; message: string } {
-  if (error.cause instanceof ApiError) return { meadowCode: error.cause.code, message: error.cause.message };
+function toldAs(error: TRPCError): { meadowCode: string; message: string; place?: ApiError['place'] } {
+  if (error.cause instanceof ApiError) {
+    const { code, message, place } = error.cause;
+    return { meadowCode: code, message, place };
+  }
   if (error.cause instanceof z.ZodError) return { meadowCode: 'INPUT_INVALID', message: z.prettifyError(error.cause) };
   if (error.code === 'INTERNAL_SERVER_ERROR') {
     return { meadowCode: 'INTERNAL', message: 'something went wrong in the gateway; its log says what' };

@@ -20,6 +20,6 @@ export const audit = router({
 
   /** Every record of one request, oldest first, whole. */
   request: procedure
-    .input(z.strictObject({ cluster: clusterName, requestId: shortText(300) }))
+    .input(z.strictObject({ cluster: z.union([clusterName, z.literal('')]), requestId: shortText(300) }))
     .query(async ({ ctx, input }): Promise<readonly AuditRow[]> => ctx.questions.auditRequest(input, ctx.hungUp)),
 });

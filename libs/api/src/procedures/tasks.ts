@@ -9,19 +9,27 @@ import {
   type TaskOutcome,
 } from '@meadow/contract';
 import { z } from 'zod';
-import type { BulkStep, Facets, ReprView, SendResult, TaskDetail, TaskPage, TasksResult } from '../answers.ts';
+import type {
+  BulkStep,
+  ReprView,
+  SeenValue,
+  SendResult,
+  TaskDetail,
+  TaskFacets,
+  TaskPage,
+  TasksResult,
+} from '../answers.ts';
 import { BULK_ACTIONS, MOST_BULK_TASKS, runBulk } from '../bulk.ts';
 import { ApiError } from '../errors.ts';
-import { bulkFilter, facetsInput, taskInput, tasksInput } from '../inputs.ts';
-import { rangeSeconds } from '../range.ts';
+import { taskInput } from '../inputs.ts';
+import { seenValuesInput, taskSearch, taskSelection, tasksInput } from '../task-search.ts';
 import { procedure, router } from '../trpc.ts';
 
 export const tasks = router({
-  /** A page of tasks, newest first. */
+  /** A page of tasks. @throws QUERY_INVALID with the place in the query */
   list: procedure.input(tasksInput).query(async ({ ctx, input }): Promise<TaskPage> => {
-    const { range, ...question } = input;
-    const from = range === undefined ? question.from : ctx.now() - rangeSeconds(range);
-    return ctx.questions.tasks({ ...question, from }, ctx.hungUp);
+    const { sort, cursor, limit, ...selected } = input;
+    return ctx.questions.tasks({ ...taskSearch(selected, ctx.now()), sort, cursor, limit }, ctx.hungUp);
   }),
 
   /** Everything known of a task. @throws TASK_NOT_FOUND */
@@ -44,8 +52,19 @@ export const tasks = router({
     .input(taskInput)
     .query(async ({ ctx, input }): Promise<readonly TaskEventRow[]> => ctx.questions.taskEvents(input, ctx.hungUp)),
 
-  /** Values that tasks had lately. */
-  facets: procedure.input(facetsInput).query(async ({ ctx, input }): Promise<Facets> => ctx.questions.facets(input)),
+  /** How many tasks a query finds, by state, name, queue, worker and exception. @throws QUERY_INVALID */
+  facets: procedure
+    .input(taskSelection)
+    .query(async ({ ctx, input }): Promise<TaskFacets> =>
+      ctx.questions.facets(taskSearch(input, ctx.now()), ctx.hungUp),
+    ),
+
+  /** Values that tasks had lately, to complete what is being typed. */
+  values: procedure
+    .input(seenValuesInput)
+    .query(async ({ ctx, input }): Promise<{ readonly values: readonly SeenValue[] }> => ({
+      values: await ctx.questions.values(input),
+    })),
 
   /**
    * Sends a task by its name: `taskRequest` of the protocol library says what it may have, arguments as JSON text.
@@ -95,7 +114,7 @@ export const tasks = router({
       z.strictObject({
         action: z.enum(BULK_ACTIONS),
         target: z.union([
-          z.strictObject({ filter: bulkFilter }),
+          z.strictObject({ filter: taskSelection }),
           z.strictObject({ tasks: z.array(taskInput).min(1, 'name a task').max(MOST_BULK_TASKS) }),
         ]),
         dryRun: z.boolean(),
