@@ -15,6 +15,6 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     port: 5173,
-    proxy: { '/trpc': 'http://127.0.0.1:5555', '/export': 'http://127.0.0.1:5555' },
+    proxy: { '/trpc': 'http://127.0.0.1:5555', '/export': 'http://127.0.0.1:5555', '/sql/': 'http://127.0.0.1:5555' },
   },
 });

@@ -6,7 +6,6 @@ import type {
   ClusterLine,
   ClusterLoss,
   CommandResult,
-  Facets,
   IngestState,
   LiveMessage,
   MoveStep,
@@ -18,7 +17,6 @@ import type {
   SendResult,
   SystemStatus,
   TaskDetail,
-  TaskPage,
   TasksResult,
   WorkerDetail,
   WorkerLine,
@@ -38,7 +36,12 @@ import type {
   WorkerRow,
 } from '@meadow/contract';
 import type { AuditQuestion } from '../audit/audit-filter.ts';
-import type { TaskFilter } from '../live/task-filter.ts';
+import type { ErrorsApi } from './errors-api.ts';
+import type { SearchApi, TaskScope } from './search-api.ts';
+import type { SqlApi } from './sql-api.ts';
+import type { TrendsApi } from './trends-api.ts';
+import type { TypesApi } from './types-api.ts';
+import type { WorkflowsApi } from './workflows-api.ts';
 
 /** What a live subscription tells. After `onEnd` nothing more comes. */
 export interface LiveHandlers<Message> {
@@ -52,14 +55,6 @@ export interface LiveHandlers<Message> {
 /** `null` asks of every cluster. */
 interface OfCluster {
   readonly cluster: string | null;
-}
-
-interface TaskPageInput {
-  readonly filter: TaskFilter;
-  readonly range: RangeName;
-  readonly cursor: string | null;
-  /** Only tasks first seen before this, Unix seconds. */
-  readonly before: number | null;
 }
 
 interface TaskName {
@@ -94,7 +89,7 @@ interface QueueName {
 
 interface BulkInput {
   readonly action: 'retry' | 'revoke' | 'terminate';
-  readonly target: { readonly filter: TaskFilter; readonly range: RangeName } | { readonly tasks: readonly TaskName[] };
+  readonly target: TaskScope | { readonly tasks: readonly TaskName[] };
   /** Nothing is done: it is told what would be. */
   readonly dryRun: boolean;
   /** Retries: at most so many a second; null for as fast as it goes. */
@@ -103,13 +98,17 @@ interface BulkInput {
 
 /** Everything the pages ask of the server. Failures are `Fault`s. */
 export interface Api {
+  readonly sql: SqlApi;
+  readonly trends: TrendsApi;
+  readonly errors: ErrorsApi;
+  readonly types: TypesApi;
+  readonly workflows: WorkflowsApi;
   clusters(signal: AbortSignal): Promise<readonly ClusterLine[]>;
   doctor(input: { readonly cluster: string }, signal: AbortSignal): Promise<readonly Finding[]>;
   overview(input: SpanInput, signal: AbortSignal): Promise<Overview>;
-  tasks(input: TaskPageInput, signal: AbortSignal): Promise<TaskPage>;
+  readonly search: SearchApi;
   task(input: TaskName, signal: AbortSignal): Promise<TaskDetail>;
   taskEvents(input: TaskName, signal: AbortSignal): Promise<readonly TaskEventRow[]>;
-  facets(input: OfCluster, signal: AbortSignal): Promise<Facets>;
   workers(input: OfCluster, signal: AbortSignal): Promise<readonly WorkerLine[]>;
   worker(
     input: { readonly cluster: string; readonly worker: string; readonly range: RangeName },

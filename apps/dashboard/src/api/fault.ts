@@ -28,6 +28,15 @@ export function toFault(error: unknown): Fault {
   return new Fault(KINDS[code] ?? 'broken', message, error);
 }
 
+/** The answer of the tRPC client. @throws Fault */
+export async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw toFault(error);
+  }
+}
+
 function codeOf(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('data' in error)) return null;
   const { data } = error;

@@ -7,11 +7,15 @@ import {
   httpLink,
   httpSubscriptionLink,
   splitLink,
-  type TRPCClient,
 } from '@trpc/client';
-import type { TaskFilter } from '../live/task-filter.ts';
 import type { Api, LiveHandlers } from './api.ts';
-import { toFault } from './fault.ts';
+import { told, toFault } from './fault.ts';
+import { scopeInput, searchApi } from './search-api.ts';
+import { errorsApi } from './errors-api.ts';
+import { typesApi } from './types-api.ts';
+import { workflowsApi } from './workflows-api.ts';
+import { sqlApi } from './sql-api.ts';
+import { trendsApi } from './trends-api.ts';
 
 const PAGE_ROWS = 100;
 /** What tells how far it is while it goes on. */
@@ -48,16 +52,17 @@ export function trpcApi(base: string): Api {
   });
 
   return {
+    sql: sqlApi(base, client),
+    trends: trendsApi(client),
+    errors: errorsApi(client),
+    types: typesApi(client),
+    workflows: workflowsApi(client),
     clusters: (signal) => told(client.clusters.list.query(undefined, { signal })),
     doctor: (input, signal) => told(client.clusters.doctor.query(input, { signal })),
     overview: ({ cluster, range }, signal) => told(client.overview.get.query({ ...of(cluster), range }, { signal })),
-    tasks: ({ filter, range, cursor, before }, signal) => {
-      const place = { ...(cursor === null ? {} : { cursor }), ...(before === null ? {} : { to: before }) };
-      return told(client.tasks.list.query({ ...narrowed(filter), ...place, range, limit: PAGE_ROWS }, { signal }));
-    },
+    search: searchApi(client),
     task: (input, signal) => told(client.tasks.get.query(input, { signal })),
     taskEvents: (input, signal) => told(client.tasks.events.query(input, { signal })),
-    facets: ({ cluster }, signal) => told(client.tasks.facets.query(of(cluster), { signal })),
     workers: ({ cluster }, signal) => told(client.workers.list.query(of(cluster), { signal })),
     worker: (input, signal) => told(client.workers.get.query(input, { signal })),
     inspect: async ({ cluster, of, workers }, signal) => {
@@ -91,10 +96,7 @@ export function trpcApi(base: string): Api {
         client.tasks.bulk.mutate(
           {
             ...input,
-            target:
-              'filter' in target
-                ? { filter: { ...narrowed(target.filter), range: target.range } }
-                : { tasks: [...target.tasks] },
+            target: 'filter' in target ? { filter: scopeInput(target) } : { tasks: [...target.tasks] },
             ...(perSecond === null ? {} : { perSecond }),
           },
           { signal },
@@ -115,14 +117,6 @@ export function trpcApi(base: string): Api {
     liveTasks: ({ cluster }, handlers) => hangUp(client.live.tasks.subscribe(of(cluster), listener(handlers))),
     liveWorkers: ({ cluster }, handlers) => hangUp(client.live.workers.subscribe(of(cluster), listener(handlers))),
   };
-}
-
-async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw toFault(error);
-  }
 }
 
 async function* toldInSteps<Step>(answer: Promise<AsyncIterable<Step>>): AsyncGenerator<Step, void> {
@@ -168,21 +162,4 @@ function hangUp(call: { unsubscribe(): void }): () => void {
 
 function of(cluster: string | null): { cluster?: string } {
   return cluster === null || cluster === '' ? {} : { cluster };
-}
-
-/** The filter with what is empty left out: the server refuses empty texts. */
-function narrowed(filter: TaskFilter): Parameters<TRPCClient<AppRouter>['tasks']['list']['query']>[0] {
-  // named one by one: a spread would let a misspelt name through, which the server refuses
-  return {
-    cluster: filled(filter.cluster),
-    states: filter.states.length > 0 ? [...filter.states] : undefined,
-    name: filled(filter.name),
-    queue: filled(filter.queue),
-    worker: filled(filter.worker),
-    text: filled(filter.text.trim()),
-  };
-}
-
-function filled(text: string): string | undefined {
-  return text === '' ? undefined : text;
 }

@@ -31,6 +31,14 @@ export const ACTIONS = {
     'queue.pause': 'Pause a queue',
     'queue.resume': 'Resume a queue',
   },
+  Errors: {
+    'errors.update': 'Resolve, ignore or note errors',
+    'errors.rules': 'Change the rules for categories',
+  },
+  SQL: {
+    'sql.run': 'Run a statement',
+    'sql.export': 'Export a result',
+  },
 } as const satisfies Record<string, Readonly<Record<string, string>>>;
 
 const WORDS = new Map<string, string>(Object.values(ACTIONS).flatMap((group) => Object.entries(group)));
@@ -101,6 +109,8 @@ const KINDS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   pool: ['pool', 'pools'],
   task: ['task', 'tasks'],
   queue: ['queue', 'queues'],
+  error: ['group of errors', 'groups of errors'],
+  database: ['database', 'databases'],
 };
 
 /** What it was on, in short: the first name, and how many more. */

@@ -1,6 +1,5 @@
 import type { BulkProgress } from '@meadow/api';
 import { expect, test } from 'vitest';
-import { NO_FILTER } from '../live/task-filter.ts';
 import { after, barOf, lastsSeconds, NOTHING_YET, readRate, targetInWords } from './bulk.ts';
 
 const progress = (more: Partial<BulkProgress>): BulkProgress => ({
@@ -8,12 +7,15 @@ const progress = (more: Partial<BulkProgress>): BulkProgress => ({
   ...more,
 });
 
-test('a target is told in the words of its filter', () => {
-  const filter = { ...NO_FILTER, cluster: 'north', states: ['FAILURE', 'LOST'], name: 'shop.*' };
-  expect(targetInWords({ filter, range: '1h' }, 'Last hour')).toBe(
-    'All tasks on north, that are FAILURE or LOST, named shop.*, first seen in the last hour',
+test('a target is told in the words of its search', () => {
+  const filter = { cluster: 'north', query: 'state:FAILURE name:shop.*' };
+  expect(targetInWords({ filter, span: '1h' })).toBe(
+    'All tasks on north, that match state:FAILURE name:shop.*, first seen in the last hour',
   );
-  expect(targetInWords({ tasks: [{ cluster: 'a', taskId: '1' }] }, '')).toBe('1 task, chosen one by one');
+  expect(targetInWords({ filter: { cluster: '', query: '' }, span: '24h' })).toBe(
+    'All tasks on every cluster, first seen in the last 24 hours',
+  );
+  expect(targetInWords({ tasks: [{ cluster: 'a', taskId: '1' }] })).toBe('1 task, chosen one by one');
 });
 
 test('the bar counts what was looked at, whatever came of it', () => {

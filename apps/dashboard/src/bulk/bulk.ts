@@ -1,14 +1,14 @@
-import type { BulkProgress, BulkStep, RangeName } from '@meadow/api';
+import type { BulkProgress, BulkStep } from '@meadow/api';
+import type { TaskScope } from '../api/search-api.ts';
 import type { Progress } from '../format/progress.ts';
 import { formatExact } from '../format/number.ts';
-import type { TaskFilter } from '../live/task-filter.ts';
+import { spanInWords } from '../router/span.ts';
 
 export type BulkAction = 'retry' | 'revoke' | 'terminate';
 
-/** Which tasks: those that were chosen one by one, or all that a filter matches. */
+/** Which tasks: those that were chosen one by one, or all that are looked for. */
 export type BulkTarget =
-  | { readonly tasks: readonly { readonly cluster: string; readonly taskId: string }[] }
-  | { readonly filter: TaskFilter; readonly range: RangeName };
+  { readonly tasks: readonly { readonly cluster: string; readonly taskId: string }[] } | TaskScope;
 
 /** How an action on many tasks is told of. */
 export interface BulkWords {
@@ -52,17 +52,13 @@ export function tasksInWords(count: number): string {
 }
 
 /** Which tasks a target is, in a line. */
-export function targetInWords(target: BulkTarget, rangeLabel: string): string {
+export function targetInWords(target: BulkTarget): string {
   if ('tasks' in target) return `${tasksInWords(target.tasks.length)}, chosen one by one`;
-  const { cluster, states, name, queue, worker, text } = target.filter;
+  const { filter, span } = target;
   const parts = [
-    cluster === '' ? 'on every cluster' : `on ${cluster}`,
-    states.length === 0 ? '' : `that are ${states.join(' or ')}`,
-    name === '' ? '' : `named ${name}`,
-    queue === '' ? '' : `of queue ${queue}`,
-    worker === '' ? '' : `of worker ${worker}`,
-    text === '' ? '' : `with “${text}”`,
-    `first seen in the ${rangeLabel.toLowerCase()}`,
+    filter.cluster === '' ? 'on every cluster' : `on ${filter.cluster}`,
+    filter.query === '' ? '' : `that match ${filter.query}`,
+    `first seen ${spanInWords(span)}`,
   ];
   return `All tasks ${parts.filter((part) => part !== '').join(', ')}`;
 }

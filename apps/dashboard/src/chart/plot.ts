@@ -1,27 +1,36 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { resolveColours } from './palette.ts';
-import { lonely, stack, type ChartGap, type ChartSeries } from './series.ts';
+import { lonely, stack, type ChartGap, type ChartMark, type ChartSeries } from './series.ts';
+import type { UnitLook } from './unit.ts';
 
 export interface PlotData {
   /** Unix seconds at which each bucket begins. */
   readonly times: readonly number[];
   readonly bucketSeconds: number;
-  /** Bars are drawn from the bottom up. */
+  /** Bars and areas are drawn from the bottom up. */
   readonly series: readonly ChartSeries[];
   readonly gaps: readonly ChartGap[];
+  readonly marks: readonly ChartMark[];
 }
 
 export interface PlotOptions {
-  /** Bars are stacked; lines stand for themselves, and end where a value is not known. */
-  readonly as: 'bars' | 'lines';
+  /** Bars and areas are stacked; lines stand for themselves, and end where a value is not known. */
+  readonly as: 'bars' | 'areas' | 'lines';
   readonly height: number;
-  readonly format: (value: number) => string;
+  readonly unit: UnitLook;
   /** The bucket under the pointer and its place in the chart, or null when it left. */
   readonly onPoint: (point: { readonly index: number; readonly left: number } | null) => void;
+  /** Told of what was drawn over with the pointer, Unix seconds; null: it cannot be. */
+  readonly onZoom: ((from: number, to: number) => void) | null;
+  /** Told of the bucket that was clicked; null: it cannot be. */
+  readonly onPick: ((index: number) => void) | null;
 }
 
-/** Bars or lines over time on a canvas. Make a new one when the theme or the series change; `update` is for new values. */
+/** A pointer that moves less than this clicks, pixels. */
+const CLICK = 5;
+
+/** Bars, areas or lines over time on a canvas. Make a new one when the theme or the series change; `update` is for new values. */
 export class TimePlot implements Disposable {
   readonly #host: HTMLElement;
   readonly #plot: uPlot;
@@ -34,6 +43,7 @@ export class TimePlot implements Disposable {
     this.#data = data;
     this.#as = options.as;
     this.#plot = new uPlot(this.#options(options), aligned(data, options.as), host);
+    if (options.onPick !== null) this.#watchClicks(options.onPick);
     this.#resize = new ResizeObserver(() => {
       this.#plot.setSize({ width: host.clientWidth, height: options.height });
     });
@@ -51,11 +61,12 @@ export class TimePlot implements Disposable {
   }
 
   #options(options: PlotOptions): uPlot.Options {
-    const [text = '', line = '', gap = '', ...fills] = resolveColours(this.#host, [
+    const { unit, onZoom } = options;
+    const [text = '', line = '', gap = '', mark = ''] = resolveColours(this.#host, [
       '--text-3',
       '--line-soft',
       '--warn-solid',
-      ...this.#data.series.map((series) => series.colour),
+      '--off-solid',
     ]);
     const font = `11px ${getComputedStyle(this.#host).fontFamily}`;
     return {
@@ -63,10 +74,14 @@ export class TimePlot implements Disposable {
       height: options.height,
       padding: [8, 18, 0, 0],
       legend: { show: false },
-      cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
+      cursor: {
+        y: false,
+        points: { show: false },
+        drag: { x: onZoom !== null, y: false, setScale: false, dist: CLICK },
+      },
       scales: {
         x: { time: true, range: () => this.#span() },
-        y: { range: (_plot, _min, max) => [0, Math.max(max * 1.08, 4)] },
+        y: { range: (_plot, _min, max) => [0, Math.max((max || 0) * 1.08, unit.least)] },
       },
       axes: [
         {
@@ -74,7 +89,8 @@ export class TimePlot implements Disposable {
           font,
           grid: { show: false },
           ticks: { show: false },
-          size: 24,
+          // days stand beneath the hours
+          size: () => (this.#isLong() ? 36 : 24),
           space: 70,
           values: [
             [86_400, '{DD} {MMM}', null, null, null, null, null, null, 1],
@@ -87,18 +103,31 @@ export class TimePlot implements Disposable {
           font,
           grid: { stroke: line, width: 1 },
           ticks: { show: false },
-          size: 46,
+          size: 50,
           space: 34,
-          // what is drawn are counts
-          incrs: WHOLE_STEPS,
-          values: (_plot, splits) => splits.map(options.format),
+          incrs: [...unit.steps],
+          values: (_plot, splits) => splits.map(unit.tick),
         },
       ],
-      series: [{}, ...(options.as === 'bars' ? barsOf(fills) : this.#lines(fills))],
+      series: [{}, ...this.#drawn(options.as)],
       hooks: {
         drawClear: [
           (plot) => {
             for (const each of this.#data.gaps) hatch(plot, each, gap);
+          },
+        ],
+        draw: [
+          (plot) => {
+            for (const each of this.#data.marks) flag(plot, each.at, mark);
+          },
+        ],
+        setSelect: [
+          (plot) => {
+            const { left, width } = plot.select;
+            if (width <= 0) return;
+            const [from, to] = [plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')];
+            plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+            onZoom?.(from, to);
           },
         ],
         setCursor: [
@@ -113,19 +142,39 @@ export class TimePlot implements Disposable {
     };
   }
 
-  #lines(strokes: readonly string[]): uPlot.Series[] {
-    const fills = resolveColours(
-      this.#host,
-      this.#data.series.map((series) => series.colour),
-      0.12,
-    );
-    return strokes.map((stroke, index): uPlot.Series => ({
-      ...{ stroke, width: 1.75, fill: fills[index] ?? stroke },
-      points: {
-        ...{ show: true, size: 5, fill: stroke },
-        filter: (plot, series) => lonely([...(plot.data[series] ?? [])]),
-      },
-    }));
+  #drawn(as: PlotOptions['as']): uPlot.Series[] {
+    const { series } = this.#data;
+    const colours = series.map(({ colour }) => colour);
+    const solid = resolveColours(this.#host, colours);
+    const faint = resolveColours(this.#host, colours, as === 'areas' ? 0.45 : 0.12);
+    const bars = uPlot.paths.bars?.({ size: [0.82, 26], align: 1, radius: 0 });
+    return order(series, as).map((index): uPlot.Series => {
+      const stroke = solid[index] ?? '';
+      const fill = faint[index] ?? stroke;
+      if (series[index]?.dashed) return { stroke, width: 1.5, dash: [5, 4], points: { show: false } };
+      if (as === 'bars') return { fill: stroke, width: 0, ...(bars ? { paths: bars } : {}), points: { show: false } };
+      if (as === 'areas') return { stroke, width: 1, fill, points: { show: false } };
+      const points = { show: true, size: 5, fill: stroke };
+      return {
+        ...{ stroke, width: 1.75, ...(series.length === 1 ? { fill } : {}) },
+        points: { ...points, filter: (plot, place) => lonely([...(plot.data[place] ?? [])]) },
+      };
+    });
+  }
+
+  #watchClicks(onPick: (index: number) => void): void {
+    const { over } = this.#plot;
+    let began = 0;
+    over.style.cursor = 'pointer';
+    over.addEventListener('mousedown', ({ clientX }) => (began = clientX));
+    over.addEventListener('click', ({ clientX, offsetX }) => {
+      if (Math.abs(clientX - began) < CLICK) onPick(this.#bucketAt(this.#plot.posToVal(offsetX, 'x')));
+    });
+  }
+
+  #isLong(): boolean {
+    const [from, to] = this.#span();
+    return to - from > 86_400;
   }
 
   #span(): [number, number] {
@@ -141,22 +190,41 @@ export class TimePlot implements Disposable {
   }
 }
 
-const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
-
-/** The tallest sum is drawn first, so that each lower one covers its part. */
-function barsOf(fills: readonly string[]): uPlot.Series[] {
-  const bars = uPlot.paths.bars?.({ size: [0.82, 26], align: 1, radius: 0 });
-  return fills.toReversed().map((fill) => ({
-    fill,
-    width: 0,
-    ...(bars === undefined ? {} : { paths: bars }),
-    points: { show: false },
-  }));
+/** Places of the series as they are drawn: of what is stacked the tallest sum first, so that each lower one covers its part. */
+function order(series: readonly ChartSeries[], as: PlotOptions['as']): number[] {
+  const places = series.map((_, index) => index);
+  const own = places.filter((index) => !series[index]?.dashed);
+  const dashed = places.filter((index) => series[index]?.dashed);
+  return [...(as === 'lines' ? own : own.toReversed()), ...dashed];
 }
 
 function aligned({ times, series }: PlotData, as: PlotOptions['as']): uPlot.AlignedData {
-  if (as === 'lines') return [[...times], ...series.map(({ values }) => [...values])];
-  return [[...times], ...stack(series.map(({ values }) => values)).toReversed()];
+  const own = series.filter(({ dashed }) => !dashed).map(({ values }) => values);
+  const drawn = as === 'lines' ? own.map((values) => [...values]) : stack(own).toReversed();
+  return [[...times], ...drawn, ...series.flatMap(({ dashed, values }) => (dashed ? [[...values]] : []))];
+}
+
+/** A moment: a line from top to bottom with a flag. */
+function flag(plot: uPlot, at: number, colour: string): void {
+  const { ctx, bbox } = plot;
+  const x = Math.round(plot.valToPos(at, 'x', true));
+  if (x < bbox.left || x > bbox.left + bbox.width) return;
+  const size = 6 * uPlot.pxRatio;
+  ctx.save();
+  ctx.strokeStyle = colour;
+  ctx.fillStyle = colour;
+  ctx.lineWidth = uPlot.pxRatio;
+  ctx.setLineDash([3 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.beginPath();
+  ctx.moveTo(x, bbox.top);
+  ctx.lineTo(x + size * 1.4, bbox.top + size / 2);
+  ctx.lineTo(x, bbox.top + size);
+  ctx.fill();
+  ctx.restore();
 }
 
 /** Lossy spans are hatched over the full height: a missing bar there is not a fact. */

@@ -1,16 +1,25 @@
-/** One part of a chart: of stacked bars, or a line of its own. */
+/** One part of a chart: of stacked bars or areas, or a line of its own. */
 export interface ChartSeries {
   readonly label: string;
   /** Name of a colour of the design, e.g. `--ok-solid`. */
   readonly colour: string;
   /** Null: not known. A line ends there and begins anew; of bars there is none. */
   readonly values: readonly (number | null)[];
+  /** Drawn as a dashed line over the others, and not stacked: what is compared with. */
+  readonly dashed?: boolean;
 }
 
 /** A span in which what is shown may be too low. */
 export interface ChartGap {
   readonly from: number;
   readonly to: number;
+  readonly label: string;
+}
+
+/** A moment of which something was said. */
+export interface ChartMark {
+  /** Unix seconds. */
+  readonly at: number;
   readonly label: string;
 }
 
@@ -38,4 +47,9 @@ export function stack(series: readonly (readonly (number | null)[])[]): number[]
 /** The gaps that touch a bucket. */
 export function gapsAt(gaps: readonly ChartGap[], from: number, to: number): readonly ChartGap[] {
   return gaps.filter((gap) => gap.from < to && gap.to >= from);
+}
+
+/** The marks within a bucket. */
+export function marksAt(marks: readonly ChartMark[], from: number, to: number): readonly ChartMark[] {
+  return marks.filter(({ at }) => at >= from && at < to);
 }

@@ -11,7 +11,15 @@ export interface Column<Row> {
   /** 1 stays longest; 2 leaves below about 900 px, 3 below about 1150 px of table width. @default 1 */
   readonly priority?: 1 | 2 | 3;
   readonly align?: 'end';
+  /** What rows are sorted by when the head is chosen; left out where they cannot be. */
+  readonly sort?: string;
   readonly cell: Snippet<[Row]>;
+}
+
+/** What the rows of a table are sorted by: a column's `sort`. */
+export interface Sort {
+  readonly by: string;
+  readonly desc: boolean;
 }
 
 /** The grid tracks of the columns that are left at a width class: 1 narrow, 2 middle, 3 wide. */

@@ -2,6 +2,9 @@
 export const ICONS = {
   overview: 'M2.5 9.5 5.5 6l3 3.5L13.5 3M2.5 13.5h11',
   tasks: 'M2.5 4h1M2.5 8h1M2.5 12h1M6 4h7.5M6 8h7.5M6 12h5',
+  workflow: 'M6.5 2.5h3v3h-3zM2.5 10.5h3v3h-3zM10.5 10.5h3v3h-3zM8 5.5v2.5M4 10.5V8h8v2.5',
+  types: 'M2.5 2.5h4.5v4.5H2.5zM9 2.5h4.5v4.5H9zM2.5 9h4.5v4.5H2.5zM9 9h4.5v4.5H9z',
+  trends: 'M2.5 2.5v11h11M5 10.5l2.5-3 2 1.8L13 5',
   queues: 'M2.5 5.5 8 2.8l5.5 2.7L8 8.2zM2.5 8 8 10.7 13.5 8M2.5 10.5 8 13.2l5.5-2.7',
   workers: 'M2.5 3.5h11v4h-11zM2.5 8.5h11v4h-11zM5 5.5h.01M5 10.5h.01',
   system:
@@ -40,6 +43,9 @@ export const ICONS = {
   cluster: 'M8 2.5 13 5.2v5.6L8 13.5 3 10.8V5.2zM3.2 5.3 8 8l4.8-2.7M8 8v5.3',
   pencil: 'M10.8 3.2l2 2-7.3 7.3-2.6.6.6-2.6zM9.4 4.6l2 2',
   plus: 'M8 3.5v9M3.5 8h9',
+  bookmark: 'M4.5 2.5h7v11L8 10.8l-3.5 2.7z',
+  sql: 'M2.5 3h11v10h-11zM4.8 6 6.8 8l-2 2M8.5 10.3h2.7',
+  stop: 'M4.5 4.5h7v7h-7z',
   plug: 'M6 2.5v3M10 2.5v3M4.5 5.5h7v2.2a3.5 3.5 0 0 1-7 0zM8 11.2v2.3',
 } as const;
 

@@ -69,6 +69,13 @@ export function formatAbsolute(at: number, place: Place = {}): string {
   }).format(new Date(at * 1000));
 }
 
+/** A point of a chart that reaches over days: `14 Nov, 02:00 – 04:00`, with both days where it is as long as one. */
+export function formatDayLabel(from: number, to: number, place: Place = {}): string {
+  const label = formatSpanLabel(from, to, place);
+  if (to - from >= DAY) return label;
+  return `${format('day', place, { day: '2-digit', month: 'short' }).format(new Date(from * 1000))}, ${label}`;
+}
+
 /** Hour and minute; with the day for spans beyond a day. For chart labels. */
 export function formatSpanLabel(from: number, to: number, place: Place = {}): string {
   const long = to - from >= DAY;

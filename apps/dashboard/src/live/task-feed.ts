@@ -62,6 +62,12 @@ export class TaskFeed {
     return this.#paused;
   }
 
+  /** Whether a task is in the list, shown or waiting. */
+  has(row: Pick<TaskListRow, 'cluster' | 'task_id'>): boolean {
+    const key = taskKey(row);
+    return this.#rows.has(key) || this.#waiting.has(key);
+  }
+
   /** Calls back after every change, many times a second under load: coalesce before rendering. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -5,11 +5,19 @@ export type Route =
   | { readonly page: 'broker'; readonly cluster: string }
   | { readonly page: 'tasks' }
   | { readonly page: 'task'; readonly cluster: string; readonly taskId: string }
+  | { readonly page: 'workflows' }
+  | { readonly page: 'workflow'; readonly cluster: string; readonly rootId: string }
+  | { readonly page: 'types' }
+  | { readonly page: 'type'; readonly cluster: string; readonly name: string }
   | { readonly page: 'run' }
+  | { readonly page: 'trends' }
+  | { readonly page: 'errors' }
+  | { readonly page: 'error'; readonly cluster: string; readonly fingerprint: string }
   | { readonly page: 'queues' }
   | { readonly page: 'queue'; readonly cluster: string; readonly queue: string }
   | { readonly page: 'workers' }
   | { readonly page: 'worker'; readonly cluster: string; readonly worker: string }
+  | { readonly page: 'sql' }
   | { readonly page: 'audit' }
   | { readonly page: 'system' }
   | { readonly page: 'missing'; readonly path: string };
@@ -37,6 +45,9 @@ export function parsePath(path: string): Route {
       if (first === 'c' && third === 'doctor') return { page: 'doctor', cluster: second };
       if (first === 'c' && third === 'broker') return { page: 'broker', cluster: second };
       if (first === 'tasks') return { page: 'task', cluster: second, taskId: third };
+      if (first === 'workflows') return { page: 'workflow', cluster: second, rootId: third };
+      if (first === 'types') return { page: 'type', cluster: second, name: third };
+      if (first === 'errors') return { page: 'error', cluster: second, fingerprint: third };
       if (first === 'queues') return { page: 'queue', cluster: second, queue: third };
       return first === 'workers' ? { page: 'worker', cluster: second, worker: third } : missing;
     default:
@@ -45,7 +56,19 @@ export function parsePath(path: string): Route {
 }
 
 /** Pages whose path is their name. */
-const LISTS = ['tasks', 'run', 'queues', 'workers', 'audit', 'system'] as const;
+const LISTS = [
+  'tasks',
+  'workflows',
+  'types',
+  'run',
+  'trends',
+  'errors',
+  'queues',
+  'workers',
+  'sql',
+  'audit',
+  'system',
+] as const;
 
 function listPage(name: string | undefined): Route | null {
   const page = LISTS.find((each) => each === name);
@@ -68,18 +91,29 @@ export function formatPath(route: Route): string {
       return route.cluster === null ? '' : `c/${encodeURIComponent(route.cluster)}`;
     case 'task':
       return `tasks/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.taskId)}`;
+    case 'workflow':
+      return `workflows/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.rootId)}`;
+    case 'type':
+      return `types/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.name)}`;
     case 'doctor':
       return `c/${encodeURIComponent(route.cluster)}/doctor`;
     case 'broker':
       return `c/${encodeURIComponent(route.cluster)}/broker`;
+    case 'error':
+      return `errors/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.fingerprint)}`;
     case 'queue':
       return `queues/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.queue)}`;
     case 'worker':
       return `workers/${encodeURIComponent(route.cluster)}/${encodeURIComponent(route.worker)}`;
     case 'tasks':
+    case 'workflows':
+    case 'types':
     case 'run':
+    case 'trends':
+    case 'errors':
     case 'queues':
     case 'workers':
+    case 'sql':
     case 'audit':
     case 'system':
       return route.page;
@@ -99,8 +133,22 @@ export function titleOf(route: Route): string {
       return 'Tasks';
     case 'task':
       return `Task ${route.taskId.slice(0, 8)}`;
+    case 'workflows':
+      return 'Workflows';
+    case 'workflow':
+      return `Workflow ${route.rootId.slice(0, 8)}`;
+    case 'types':
+      return 'Task types';
+    case 'type':
+      return route.name;
     case 'run':
       return 'Run a task';
+    case 'trends':
+      return 'Trends';
+    case 'errors':
+      return 'Errors';
+    case 'error':
+      return `Error ${route.fingerprint.slice(0, 8)}`;
     case 'queues':
       return 'Queues';
     case 'queue':
@@ -113,6 +161,8 @@ export function titleOf(route: Route): string {
       return `Doctor of ${route.cluster}`;
     case 'worker':
       return route.worker;
+    case 'sql':
+      return 'SQL';
     case 'audit':
       return 'Audit';
     case 'system':

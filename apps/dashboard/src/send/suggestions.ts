@@ -12,18 +12,19 @@ const CELERYS = /^celery\./;
 
 /** Asks all that may know. What does not answer is left out. Never throws. */
 export async function suggestionsOf(
-  api: Pick<Api, 'facets' | 'inspect' | 'queues'>,
+  api: Pick<Api, 'search' | 'inspect' | 'queues'>,
   cluster: string,
   signal: AbortSignal,
 ): Promise<Suggestions> {
-  const [facets, registered, queues] = await Promise.allSettled([
-    api.facets({ cluster }, signal),
+  const [ran, used, registered, queues] = await Promise.allSettled([
+    api.search.values({ cluster, field: 'name', prefix: '' }, signal),
+    api.search.values({ cluster, field: 'queue', prefix: '' }, signal),
     api.inspect({ cluster, of: ['registered'], workers: null }, signal),
     api.queues({ cluster }, signal),
   ]);
-  const seen = facets.status === 'fulfilled' ? facets.value : { names: [], queues: [] };
+  const seen = (answer: typeof ran) => (answer.status === 'fulfilled' ? answer.value.map(({ value }) => value) : []);
   const known = registered.status === 'fulfilled' ? registered.value.flatMap(({ value }) => readRegistered(value)) : [];
   const there = queues.status === 'fulfilled' ? queues.value.map(({ queue }) => queue) : [];
-  const names = [...seen.names, ...known.map(({ name }) => name)].filter((name) => !CELERYS.test(name));
-  return { names: [...new Set(names)].sort(), queues: [...new Set([...seen.queues, ...there])].sort() };
+  const names = [...seen(ran), ...known.map(({ name }) => name)].filter((name) => !CELERYS.test(name));
+  return { names: [...new Set(names)].sort(), queues: [...new Set([...seen(used), ...there])].sort() };
 }

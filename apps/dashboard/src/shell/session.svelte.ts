@@ -6,6 +6,7 @@ import { Polled } from '../live/polled.ts';
 import { DEFAULT_RANGE, readRange } from '../router/range.ts';
 import type { Route } from '../router/route.ts';
 import type { Router } from '../router/router.ts';
+import { readSpan, writeSpan, type Span } from '../router/span.ts';
 
 /** How the page in view is kept up to date, for the indicator in the top bar. */
 export interface Freshness {
@@ -17,7 +18,19 @@ export interface Freshness {
 }
 
 /** Lists, which are of one cluster where the address names it, and of all where it does not. */
-const OF_ANY_CLUSTER: ReadonlySet<Route['page']> = new Set(['tasks', 'run', 'queues', 'workers', 'audit', 'system']);
+const OF_ANY_CLUSTER: ReadonlySet<Route['page']> = new Set([
+  'tasks',
+  'workflows',
+  'types',
+  'run',
+  'trends',
+  'errors',
+  'queues',
+  'workers',
+  'sql',
+  'audit',
+  'system',
+]);
 
 /** What every page shares: where it is, whom it asks, which cluster and range it looks at. */
 export class Session {
@@ -36,6 +49,11 @@ export class Session {
 
   get range(): RangeName {
     return readRange(this.router.query);
+  }
+
+  /** For pages that also look between two times. */
+  get span(): Span {
+    return readSpan(this.router.query);
   }
 
   /** The cluster in focus; null for all. */
@@ -72,6 +90,9 @@ export class Session {
     switch (route.page) {
       case 'overview':
       case 'task':
+      case 'workflow':
+      case 'type':
+      case 'error':
       case 'queue':
       case 'worker':
       case 'missing':
@@ -80,9 +101,14 @@ export class Session {
       case 'broker':
         return this.href(cluster === null ? { page: 'overview', cluster } : { page: route.page, cluster });
       case 'tasks':
+      case 'workflows':
+      case 'types':
       case 'run':
+      case 'trends':
+      case 'errors':
       case 'queues':
       case 'workers':
+      case 'sql':
       case 'audit':
       case 'system': {
         const query = this.router.query;
@@ -96,11 +122,8 @@ export class Session {
     }
   }
 
-  chooseRange(range: RangeName): void {
-    const query = this.router.query;
-    query.delete('range');
-    if (range !== DEFAULT_RANGE) query.set('range', range);
-    this.router.setQuery(query, 'push');
+  chooseSpan(span: Span): void {
+    this.router.setQuery(writeSpan(span, this.router.query), 'push');
   }
 }
 

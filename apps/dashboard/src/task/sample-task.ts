@@ -8,6 +8,7 @@ export function sampleTask(facts: Partial<TaskRow> = {}): TaskRow {
     client: '',
     exception_type: '',
     traceback: '',
+    fingerprint: '',
     eta: '',
     expires: '',
     exchange: '',

@@ -1,12 +1,15 @@
-import type { LiveMessage, RangeName } from '@meadow/api';
+import type { LiveMessage } from '@meadow/api';
 import type { TaskListRow } from '@meadow/contract';
 import { createSubscriber } from 'svelte/reactivity';
-import { toFault, type Fault } from '../api/fault.ts';
+import { toFault } from '../api/fault.ts';
 import type { Api } from '../api/api.ts';
-import { LiveLink, type LinkState } from '../live/link.ts';
+import type { TaskQuestion } from '../api/search-api.ts';
+import { LiveLink } from '../live/link.ts';
 import { Pacer } from '../live/pacer.ts';
-import { TaskFeed, type FeedView } from '../live/task-feed.ts';
-import { matcher, type TaskFilter } from '../live/task-filter.ts';
+import { TaskFeed } from '../live/task-feed.ts';
+import type { ListState, TaskList } from './task-list.ts';
+
+const PAGE_ROWS = 100;
 
 /** At most this many renders a second while tasks stream. */
 const RENDER_EVERY_MS = 160;
@@ -16,50 +19,48 @@ const RENDER_EVERY_MS = 160;
  * so the first page is asked for once more, and again now and then in case anything was missed.
  */
 const LOOK_AGAIN_MS = [2_000, 15_000];
+/** A pushed task is in the store by then. */
+const ASK_AFTER_MS = 3_000;
 
-export interface ListState {
-  readonly view: FeedView;
-  readonly link: LinkState;
-  readonly paused: boolean;
-  /** The first page is awaited. */
-  readonly loading: boolean;
-  readonly loadingOlder: boolean;
-  /** Why the newest question for a page failed. */
-  readonly fault: Fault | null;
-  /** Older tasks can be asked for. */
-  readonly hasOlder: boolean;
-}
-
-/** A list of tasks under one filter: its first page, what is pushed onto it, and older pages on demand. */
-export class LiveTasks {
-  readonly #api: Api;
-  readonly #filter: TaskFilter;
-  readonly #range: RangeName;
+/** A list of tasks, newest first: its first page, what is pushed onto it, and older pages on demand. */
+export class LiveTasks implements TaskList {
+  readonly #api: Pick<Api, 'search' | 'liveTasks'>;
+  readonly #question: TaskQuestion;
   readonly #feed: TaskFeed;
   readonly #link: LiveLink<LiveMessage<TaskListRow>>;
   readonly #subscribe: () => void;
   #abort = new AbortController();
   #state: Omit<ListState, 'view' | 'link' | 'paused'> = {
     loading: true,
-    loadingOlder: false,
+    loadingMore: false,
     fault: null,
-    hasOlder: false,
+    hasMore: false,
+    searchedTo: null,
   };
   #cursor: string | null = null;
   /** The first page is in the list. */
   #filled = false;
   #tell = (): void => undefined;
   #lookAgain: number | undefined;
+  /** Asks for tasks of which a pushed row did not tell whether they belong here. */
+  #asking: number | undefined;
 
-  constructor(api: Api, filter: TaskFilter, range: RangeName) {
+  /** @param judge whether a pushed row belongs to what is asked for; null where the row does not tell: then the store is asked */
+  constructor(
+    api: Pick<Api, 'search' | 'liveTasks'>,
+    question: TaskQuestion,
+    judge: (row: TaskListRow) => boolean | null,
+  ) {
     this.#api = api;
-    this.#filter = filter;
-    this.#range = range;
-    this.#feed = new TaskFeed({ matches: matcher(filter) });
+    this.#question = question;
+    this.#feed = new TaskFeed({ matches: (row) => judge(row) !== false });
+    const { cluster } = question.filter;
     this.#link = new LiveLink({
-      subscribe: (handlers) => api.liveTasks({ cluster: filter.cluster === '' ? null : filter.cluster }, handlers),
-      onMessage: (message) => {
-        this.#feed.push(message);
+      subscribe: (handlers) => api.liveTasks({ cluster: cluster === '' ? null : cluster }, handlers),
+      onMessage: ({ rows, omitted }) => {
+        const told = rows.filter((row) => judge(row) !== null || this.#feed.has(row));
+        this.#feed.push({ rows: told, omitted });
+        if (told.length < rows.length) this.#askSoon();
       },
       onReady: () => {
         void this.#loadFirst();
@@ -82,6 +83,8 @@ export class LiveTasks {
         pacer.cancel();
         this.#link.stop();
         window.clearTimeout(this.#lookAgain);
+        window.clearTimeout(this.#asking);
+        this.#asking = undefined;
         this.#abort.abort();
       };
     });
@@ -110,9 +113,9 @@ export class LiveTasks {
     void this.#loadFirst();
   }
 
-  async loadOlder(): Promise<void> {
-    if (this.#state.loadingOlder || !this.#state.hasOlder) return;
-    this.#set({ loadingOlder: true });
+  async loadMore(): Promise<void> {
+    if (this.#state.loadingMore || !this.#state.hasMore) return;
+    this.#set({ loadingMore: true });
     const { rows, trimmed } = this.#feed.view();
     const last = rows.at(-1);
     // where rows left at the end the server's cursor is further down than the list: begin at the last row shown
@@ -131,6 +134,13 @@ export class LiveTasks {
     );
   }
 
+  #askSoon(): void {
+    this.#asking ??= window.setTimeout(() => {
+      this.#asking = undefined;
+      if (!this.#feed.paused) void this.#loadFirst();
+    }, ASK_AFTER_MS);
+  }
+
   async #loadFirst(): Promise<void> {
     await this.#load(null, null);
   }
@@ -138,7 +148,7 @@ export class LiveTasks {
   async #load(cursor: string | null, before: number | null): Promise<void> {
     const { signal } = this.#abort;
     try {
-      const page = await this.#api.tasks({ filter: this.#filter, range: this.#range, cursor, before }, signal);
+      const page = await this.#api.search.list({ ...this.#question, cursor, before, limit: PAGE_ROWS }, signal);
       if (signal.aborted) return;
       const again = this.#filled && cursor === null && before === null;
       // a fresh look at the top is news like any other, and says nothing about how far down the list already reaches
@@ -150,13 +160,13 @@ export class LiveTasks {
       }
       this.#set({
         loading: false,
-        loadingOlder: false,
+        loadingMore: false,
         fault: null,
-        ...(again ? {} : { hasOlder: page.next !== null }),
+        ...(again ? {} : { hasMore: page.next !== null, searchedTo: page.searchedTo }),
       });
     } catch (error) {
       if (signal.aborted) return;
-      this.#set({ loading: false, loadingOlder: false, fault: toFault(error) });
+      this.#set({ loading: false, loadingMore: false, fault: toFault(error) });
     }
   }
 

@@ -1,10 +1,11 @@
 import type { Session } from '../shell/session.svelte.ts';
-import type { LiveTasks } from './live-tasks.ts';
+import type { TaskList } from './task-list.ts';
 
-/** Tells the top bar how the live list stands, while the page is there. Call while a component is set up. */
-export function showLive(session: Session, list: () => LiveTasks): void {
+/** Tells the top bar how the list stands, while there is one. Call while a component is set up. */
+export function showList(session: Session, list: () => TaskList | null): void {
   $effect(() => {
     const source = list();
+    if (source === null) return;
     return session.show({
       get mode() {
         return source.state.link.mode;
