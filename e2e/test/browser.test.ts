@@ -74,7 +74,7 @@ test('tasks of both clusters appear and change state by push, without a reload',
 
 test('a task shows its arguments, attempts, traceback and every event in order', async () => {
   await publish(cluster.north, 'garden.flaky.delay(1, 0.2)');
-  await page.goto(`${base}/tasks?name=garden.flaky`);
+  await page.goto(`${base}/tasks?query=name:garden.flaky`);
   await shows(rowOf('garden.flaky'), 'Success');
   await rowOf('garden.flaky').getByRole('link').filter({ visible: true }).first().click();
   await page.getByRole('heading', { name: 'garden.flaky' }).waitFor();
@@ -88,7 +88,7 @@ test('a task shows its arguments, attempts, traceback and every event in order',
 test('a free text finds tasks by what was passed to them', async () => {
   await publish(cluster.north, 'garden.echo.delay("needle-in-the-hay")');
   await publish(cluster.north, 'garden.echo.delay("only hay")');
-  await page.goto(`${base}/tasks?q=needle-in-the-hay`);
+  await page.goto(`${base}/tasks?query=needle-in-the-hay`);
   await shows(rowOf('needle-in-the-hay'), 'Success');
   expect(await rowOf('only hay').count()).toBe(0);
 });
@@ -96,7 +96,7 @@ test('a free text finds tasks by what was passed to them', async () => {
 test('what a task brings along is shown and never run', async () => {
   const hostile = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
   await publish(cluster.north, `garden.echo.delay(${JSON.stringify(hostile)}, note=${JSON.stringify(hostile)})`);
-  await page.goto(`${base}/tasks?name=garden.echo&q=onerror`);
+  await page.goto(`${base}/tasks?query=name:garden.echo+onerror`);
   const row = rowOf('garden.echo');
   await shows(row, 'Success');
   expect(await row.innerText()).toContain('<img src=x');

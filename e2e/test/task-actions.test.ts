@@ -84,7 +84,7 @@ test('failed tasks are repeated together: first it is looked which can be, then 
   const script = 'print(*[garden.fail.delay(each).id for each in ["one", "two", "three", "x" * 3000]], sep="\\n")';
   const [, , , cut = ''] = await publish(script);
   await open(cut, 'Failure');
-  await page.goto(`${base}/tasks?name=garden.fail`);
+  await page.goto(`${base}/tasks?query=name:garden.fail`);
   await page.locator('[data-row]').nth(3).waitFor();
   const before = received('garden.fail[');
   await page.getByRole('checkbox', { name: 'Choose all tasks shown' }).check();
@@ -93,7 +93,9 @@ test('failed tasks are repeated together: first it is looked which can be, then 
   await page.getByRole('button', { name: 'Actions' }).click();
   await page.getByRole('menuitem', { name: 'Retry' }).click();
 
-  await dialog().getByText('All tasks on every cluster, named garden.fail, first seen in the last hour.').waitFor();
+  await dialog()
+    .getByText('All tasks on every cluster, that match name:garden.fail, first seen in the last hour.')
+    .waitFor();
   const go = dialog().getByRole('button', { name: 'Retry 3 tasks' });
   await go.waitFor();
   const refusal = dialog().locator('[data-code]');
@@ -115,7 +117,7 @@ test('failed tasks are repeated together: first it is looked which can be, then 
 test('what goes on with many tasks is stopped between two of them', async () => {
   const ids = await publish('print(*[garden.fail.delay(f"stopped {n}").id for n in range(6)], sep="\\n")');
   await open(ids.at(-1) ?? '', 'Failure');
-  await page.goto(`${base}/tasks?name=garden.fail&q=stopped`);
+  await page.goto(`${base}/tasks?query=name:garden.fail+stopped`);
   await page.locator('[data-row]').nth(5).waitFor();
   await page.getByRole('checkbox', { name: 'Choose all tasks shown' }).check();
   await page.getByRole('button', { name: 'Actions' }).click();
