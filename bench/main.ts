@@ -1,11 +1,13 @@
 import { collector } from './collector.ts';
 import { ingest } from './ingest.ts';
+import { query } from './query.ts';
 import { screen } from './screen.ts';
 import { soak } from './soak.ts';
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   collector,
   ingest,
+  query,
   screen,
   soak,
 };

@@ -61,7 +61,7 @@ export async function screen(args: readonly string[]): Promise<void> {
   await delay(WARM_UP_MS);
 
   const first = await firstPage(page, `${base}/tasks`);
-  const marked = await followMarkers(page, `${base}/tasks?name=${MARKER}`, client, markers);
+  const marked = await followMarkers(page, `${base}/tasks?query=name:${MARKER}`, client, markers);
   const flood = await followFlood(page, `${base}/tasks`);
   const input = await typeKeys(page);
   load.stop();
@@ -212,7 +212,7 @@ async function followFlood(page: Page, url: string): Promise<number[]> {
 
 /** Types into the search field, a letter and its deletion in turn, while rows stream in. */
 async function typeKeys(page: Page): Promise<number[]> {
-  await page.getByPlaceholder('Search name').click();
+  await page.getByRole('combobox', { name: 'Search tasks' }).click();
   const before = (await seenOn(page)).keyMs.length;
   for (let key = 0; key < KEYS; key++) {
     await page.keyboard.press(key % 2 === 0 ? 's' : 'Backspace');
