@@ -17,8 +17,8 @@ export interface Facts {
   readonly runtimes: { readonly count: number; readonly sum: number };
   /** Of `failure_rollup`, by minute and exception. */
   readonly failures: Readonly<Record<string, number>>;
-  /** Sketches of `duration_rollup` and `name_duration_rollup` that differ from those of the stored events. */
-  readonly wrongSketches: number;
+  /** Rows of sketches and of hourly counts that differ from those of the stored events. */
+  readonly wrongRollups: number;
 }
 
 /** What depends on each task having been heard from its beginning. */
@@ -55,7 +55,7 @@ export function factsOf(events: readonly SentEvent[]): Facts {
     rollup: rollup.record(),
     runtimes: { count: runtimes.count, sum: rounded(runtimes.sum) },
     failures: failures.record(),
-    wrongSketches: 0,
+    wrongRollups: 0,
   };
 }
 

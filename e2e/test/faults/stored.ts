@@ -64,7 +64,7 @@ export function openStored(url: string): Stored {
       return new Set(rows.map(({ id }) => id));
     },
     async facts(cluster) {
-      const [events, repeats, tasks, rollup, runtimes, failures, wrongSketches] = await Promise.all([
+      const [events, repeats, tasks, rollup, runtimes, failures, wrongRollups] = await Promise.all([
         tally(
           cluster,
           'SELECT type AS key, count() AS n FROM task_events WHERE cluster = {cluster:String} GROUP BY type',
@@ -105,7 +105,7 @@ export function openStored(url: string): Stored {
         rollup,
         runtimes: { count, sum: rounded(runtimes['sum'] ?? 0) },
         failures,
-        wrongSketches,
+        wrongRollups,
       };
     },
     async namedFacts(cluster) {
@@ -150,7 +150,7 @@ export function openStored(url: string): Stored {
     [Symbol.asyncDispose]: () => client.close(),
   };
 
-  /** A sketch counts what went into it, so one that took a block twice, or missed one, has other bytes. */
+  /** Rows of rollups that are not as the stored events make them. A sketch that took a block twice, or missed one, has other bytes. */
   async function wrong(cluster: string): Promise<number> {
     const compare = (table: string, keys: string, of: string): string => `
       SELECT count() AS n FROM (
@@ -162,13 +162,25 @@ export function openStored(url: string): Stored {
         FROM task_events AS e WHERE cluster = {cluster:String} AND type IN ('task-started', 'task-succeeded') GROUP BY ${keys}
       ) AS made USING (${keys})
       WHERE kept.runtime != made.runtime OR kept.wait != made.wait`;
-    const minutes = compare('duration_rollup', 'minute', `toStartOfMinute(toDateTime(e.timestamp, 'UTC')) AS minute`);
-    const hours = compare(
-      'name_duration_rollup',
-      'hour, name',
-      `toStartOfHour(toDateTime(e.timestamp, 'UTC')) AS hour, e.name AS name`,
-    );
-    const [one, other] = await Promise.all([numbers(cluster, minutes), numbers(cluster, hours)]);
-    return (one['n'] ?? 0) + (other['n'] ?? 0);
+    const counted = (table: string, keys: string): string => `
+      SELECT count() AS n FROM (
+        SELECT toUnixTimestamp(hour) AS at, ${keys}, sum(r.events) AS kept, sum(r.started) AS starts
+        FROM ${table} AS r WHERE cluster = {cluster:String} GROUP BY at, ${keys}
+      ) AS kept FULL OUTER JOIN (
+        SELECT toUnixTimestamp(toStartOfHour(toDateTime(timestamp, 'UTC'))) AS at, ${keys}, count() AS made, countIf(type = 'task-started') AS starts
+        FROM task_events WHERE cluster = {cluster:String} AND NOT startsWith(type, 'meadow-') GROUP BY at, ${keys}
+      ) AS made USING (at, ${keys})
+      WHERE kept.kept != made.made OR kept.starts != made.starts`;
+    const time = (to: string): string => `toStartOf${to}(toDateTime(e.timestamp, 'UTC'))`;
+    const questions = [
+      compare('duration_rollup', 'minute', `${time('Minute')} AS minute`),
+      compare('hour_duration_rollup', 'hour', `${time('Hour')} AS hour`),
+      compare('name_duration_rollup', 'hour, name', `${time('Hour')} AS hour, e.name AS name`),
+      compare('name_day_duration_rollup', 'day, name', `toDate(e.timestamp, 'UTC') AS day, e.name AS name`),
+      counted('name_hour_rollup', 'name, queue'),
+      counted('worker_hour_rollup', 'worker'),
+    ];
+    const answers = await Promise.all(questions.map((question) => numbers(cluster, question)));
+    return answers.reduce((sum, { n = 0 }) => sum + n, 0);
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Store } from '../store.ts';
 import { ask, limitOf, type AskOptions, type TimeRange } from './options.ts';
+import { countsOf, HOUR, LONG, MINUTE } from './trends/scope.ts';
 
 export interface OverviewInput extends TimeRange {
   /** All clusters when left out. */
@@ -81,11 +82,13 @@ const percentilesRow = z.object({ runtime: z.array(percentile), wait: z.array(pe
  */
 export async function overview(store: Store, input: OverviewInput, options: AskOptions = {}): Promise<Overview> {
   const bucket = bucketSecondsOf(input);
+  const { table, time } = countsOf({}, { bucket });
+  const [sketches, sketchTime] = bucket % HOUR === 0 ? ['hour_duration_rollup', 'hour'] : ['duration_rollup', 'minute'];
   const from = Math.floor(input.from / bucket) * bucket;
   const to = Math.max(Math.ceil(input.to / bucket) * bucket, from + bucket);
   const params = { cluster: input.cluster ?? '', from, to, bucket };
-  const where = `({cluster:String} = '' OR r.cluster = {cluster:String})
-       AND r.minute >= toDateTime({from:UInt32}, 'UTC') AND r.minute < toDateTime({to:UInt32}, 'UTC')`;
+  const within = (column: string): string => `({cluster:String} = '' OR r.cluster = {cluster:String})
+       AND r.${column} >= toDateTime({from:UInt32}, 'UTC') AND r.${column} < toDateTime({to:UInt32}, 'UTC')`;
   const db = store.database;
   const [states, points, percentiles, failing] = await Promise.all([
     ask(
@@ -107,13 +110,13 @@ export async function overview(store: Store, input: OverviewInput, options: AskO
       store,
       'overview series',
       pointRow,
-      `SELECT intDiv(toUInt32(r.minute), {bucket:UInt32}) * {bucket:UInt32} AS at,
+      `SELECT intDiv(toUInt32(r.${time}), {bucket:UInt32}) * {bucket:UInt32} AS at,
               sum(r.sent) AS sent, sum(r.received) AS received, sum(r.started) AS started, sum(r.succeeded) AS succeeded,
               sum(r.failed) AS failed, sum(r.retried) AS retried, sum(r.revoked) AS revoked, sum(r.rejected) AS rejected,
               sum(r.runtime_count) AS runtime_count, sum(r.runtime_sum) AS runtime_sum, max(r.runtime_max) AS runtime_max,
               sum(r.wait_count) AS wait_count, sum(r.wait_sum) AS wait_sum, max(r.wait_max) AS wait_max
-       FROM ${db}.task_rollup AS r
-       WHERE ${where}
+       FROM ${db}.${table} AS r
+       WHERE ${within(time)}
        GROUP BY at
        ORDER BY at`,
       params,
@@ -125,8 +128,8 @@ export async function overview(store: Store, input: OverviewInput, options: AskO
       percentilesRow,
       `SELECT quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(r.runtime) AS runtime,
               quantilesDDMerge(0.01, 0.5, 0.95, 0.99)(r.wait) AS wait
-       FROM ${db}.duration_rollup AS r
-       WHERE ${where}`,
+       FROM ${db}.${sketches} AS r
+       WHERE ${within(sketchTime)}`,
       { cluster: params.cluster, from, to },
       options,
     ),
@@ -136,7 +139,7 @@ export async function overview(store: Store, input: OverviewInput, options: AskO
       failingRow,
       `SELECT r.cluster AS cluster, r.name AS name, r.exception_type AS exception_type, sum(r.failed) AS failed
        FROM ${db}.failure_rollup AS r
-       WHERE ${where}
+       WHERE ${within('minute')}
        GROUP BY cluster, name, exception_type
        ORDER BY failed DESC, cluster, name, exception_type
        LIMIT {top:UInt32}`,
@@ -144,14 +147,14 @@ export async function overview(store: Store, input: OverviewInput, options: AskO
       options,
     ),
   ]);
-  const sketches = percentiles[0];
+  const spread = percentiles[0];
   return {
     bucket_seconds: bucket,
     states: Object.fromEntries(states.map((row) => [row.state, row.tasks])),
     counts: points.reduce(addCounts, NO_EVENTS),
     series: fill(points, from, to, bucket),
-    runtime: durations('runtime', points, sketches?.runtime ?? []),
-    wait: durations('wait', points, sketches?.wait ?? []),
+    runtime: durations('runtime', points, spread?.runtime ?? []),
+    wait: durations('wait', points, spread?.wait ?? []),
     failing,
   };
 }
@@ -164,8 +167,10 @@ const NO_EVENTS: EventCounts = {
 };
 
 function bucketSecondsOf(input: OverviewInput): number {
-  const least = Math.max(input.bucketSeconds, (input.to - input.from) / (MAX_POINTS - 1));
-  return Math.max(Math.ceil(least / 60), 1) * 60;
+  const span = input.to - input.from;
+  const least = Math.max(input.bucketSeconds, span / (MAX_POINTS - 1), 1);
+  const width = span > LONG ? HOUR : MINUTE;
+  return Math.ceil(least / width) * width;
 }
 
 function addCounts(left: EventCounts, right: EventCounts): EventCounts {

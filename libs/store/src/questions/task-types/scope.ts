@@ -1,4 +1,5 @@
 import type { TimeRange } from '../options.ts';
+import { DAY, HOUR, LONG, MINUTE } from '../trends/scope.ts';
 
 /** One task by its name. */
 export interface TaskTypeName {
@@ -6,18 +7,15 @@ export interface TaskTypeName {
   readonly name: string;
 }
 
-const MINUTE = 60;
-const HOUR = 3_600;
-const DAY = 86_400;
-
 /** Whole buckets, that counts by the minute can be put into. */
 export interface Buckets extends TimeRange {
   readonly bucket: number;
 }
 
-/** The range widened to whole buckets of at least a minute; wider ones where there would be more than 1000. */
+/** The range widened to whole buckets of minutes, of hours where it is long; wider ones where there would be more than 1000. */
 export function bucketsOf({ from, to }: TimeRange, bucketSeconds: number): Buckets {
-  const bucket = Math.ceil(Math.max(bucketSeconds, (to - from) / 999, MINUTE) / MINUTE) * MINUTE;
+  const width = to - from > LONG ? HOUR : MINUTE;
+  const bucket = Math.ceil(Math.max(bucketSeconds, (to - from) / 999, 1) / width) * width;
   const begin = Math.floor(from / bucket) * bucket;
   return { bucket, from: begin, to: Math.max(Math.ceil(to / bucket) * bucket, begin + bucket) };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
 import { ask, type AskOptions, type TimeRange } from '../options.ts';
+import { countsOf } from '../trends/scope.ts';
 import { bucketsOf, type TaskTypeName } from './scope.ts';
 
 export interface TaskTypeDetailInput extends TimeRange, TaskTypeName {
@@ -43,8 +44,9 @@ export async function taskTypeDetail(
 ): Promise<TaskTypeDetail> {
   const { from, to, bucket } = bucketsOf(input, input.bucketSeconds);
   const params = { cluster: input.cluster, name: input.name, from, to };
-  const where = `r.cluster = {cluster:String} AND r.name = {name:String}
-         AND r.minute >= toDateTime({from:UInt32}, 'UTC') AND r.minute < toDateTime({to:UInt32}, 'UTC')`;
+  const within = (column: 'minute' | 'hour'): string => `r.cluster = {cluster:String} AND r.name = {name:String}
+         AND r.${column} >= toDateTime({from:UInt32}, 'UTC') AND r.${column} < toDateTime({to:UInt32}, 'UTC')`;
+  const { table, time } = countsOf({ task: input.name }, { bucket });
   const part = (column: 'queue' | 'worker'): Promise<TaskTypePart[]> =>
     ask(
       store,
@@ -52,7 +54,7 @@ export async function taskTypeDetail(
       partRow,
       `SELECT r.${column} AS value, sum(r.succeeded + r.failed + r.revoked + r.rejected) AS ended, sum(r.failed) AS failed
        FROM ${store.database}.task_rollup AS r
-       WHERE ${where} AND r.${column} != ''
+       WHERE ${within('minute')} AND r.${column} != ''
        GROUP BY value
        HAVING ended > 0
        ORDER BY ended DESC, value
@@ -65,12 +67,12 @@ export async function taskTypeDetail(
       store,
       'task type series',
       pointRow,
-      `SELECT intDiv(toUInt32(r.minute), {bucket:UInt32}) * {bucket:UInt32} AS at, sum(r.received) AS received,
+      `SELECT intDiv(toUInt32(r.${time}), {bucket:UInt32}) * {bucket:UInt32} AS at, sum(r.received) AS received,
               sum(r.succeeded) AS succeeded, sum(r.failed) AS failed, sum(r.retried) AS retried,
               if(sum(r.runtime_count) = 0, NULL, sum(r.runtime_sum) / sum(r.runtime_count)) AS runtime,
               if(sum(r.wait_count) = 0, NULL, sum(r.wait_sum) / sum(r.wait_count)) AS wait
-       FROM ${store.database}.task_rollup AS r
-       WHERE ${where}
+       FROM ${store.database}.${table} AS r
+       WHERE ${within(time)}
        GROUP BY at
        ORDER BY at`,
       { ...params, bucket },
@@ -84,7 +86,7 @@ export async function taskTypeDetail(
       failureRow,
       `SELECT r.exception_type AS exception_type, sum(r.failed) AS failed, toUInt32(max(r.minute)) AS last_at
        FROM ${store.database}.failure_rollup AS r
-       WHERE ${where}
+       WHERE ${within('minute')}
        GROUP BY exception_type
        ORDER BY failed DESC, exception_type
        LIMIT 20`,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
 import { ask, type AskOptions, type TimeRange } from '../options.ts';
+import { countsOf } from '../trends/scope.ts';
 import { bucketsOf, sketchesOf, sketchParams } from './scope.ts';
 
 export interface TaskTypeListInput extends TimeRange {
@@ -58,6 +59,7 @@ export async function taskTypeList(
 ): Promise<TaskTypeList> {
   const { from, to, bucket } = bucketsOf(input, input.bucketSeconds);
   const params = { cluster: input.cluster ?? '', from, to, bucket, limit: MOST_TYPES };
+  const { table, time } = countsOf({}, { bucket }, ['name']);
   const ofCluster = `({cluster:String} = '' OR r.cluster = {cluster:String}) AND r.name != ''`;
   const db = store.database;
   const [counts, spreads, seen] = await Promise.all([
@@ -70,11 +72,11 @@ export async function taskTypeList(
               sum(r.rejected) AS rejected, sum(r.runtime_count) AS runtime_count, sum(r.runtime_sum) AS runtime_sum,
               max(r.runtime_max) AS runtime_max, sum(r.wait_count) AS wait_count, sum(r.wait_sum) AS wait_sum,
               max(r.wait_max) AS wait_max, arraySort(groupUniqArrayIf(20)(r.queue::String, r.queue != '')) AS queues,
-              toUInt32(max(r.minute)) AS last_at,
+              toUInt32(max(r.${time === 'hour' ? 'last_minute' : time})) AS last_at,
               sumResample(0, ${(to - from) / bucket}, 1)(r.succeeded + r.failed + r.revoked + r.rejected,
-                intDiv(toUInt32(r.minute) - {from:UInt32}, {bucket:UInt32})) AS trend
-       FROM ${db}.task_rollup AS r
-       WHERE ${ofCluster} AND r.minute >= toDateTime({from:UInt32}, 'UTC') AND r.minute < toDateTime({to:UInt32}, 'UTC')
+                intDiv(toUInt32(r.${time}) - {from:UInt32}, {bucket:UInt32})) AS trend
+       FROM ${db}.${table} AS r
+       WHERE ${ofCluster} AND r.${time} >= toDateTime({from:UInt32}, 'UTC') AND r.${time} < toDateTime({to:UInt32}, 'UTC')
        GROUP BY cluster, name
        ORDER BY cluster, name
        LIMIT {limit:UInt32}`,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
 import { ask, type AskOptions } from '../options.ts';
-import { bucketOf, filled, inPool, MINUTE, minutesWhere, paramsOf, spanOf, type TrendInput } from './scope.ts';
+import { bucketOf, countedSpan, countsOf, filled, inPool, paramsOf, timesWhere, type TrendInput } from './scope.ts';
 
 /** A point from `at` (Unix seconds) on. */
 export interface ConcurrencyPoint {
@@ -39,7 +39,8 @@ export async function concurrencyTrend(
   input: TrendInput,
   options: AskOptions = {},
 ): Promise<ConcurrencyTrend> {
-  const span = spanOf(input, MINUTE);
+  const span = countedSpan(input);
+  const { table, time } = countsOf(input, span);
   const { cluster, task, queue, worker, pool } = input;
   const told_by_workers = task === undefined && queue === undefined;
   const where = [
@@ -54,9 +55,9 @@ export async function concurrencyTrend(
       store,
       'trend busy seconds',
       busyRow,
-      `SELECT ${bucketOf('toUInt32(r.minute)')}, sum(r.runtime_sum) AS busy_seconds, sum(r.wait_sum) AS wait_seconds
-       FROM ${store.database}.task_rollup AS r
-       WHERE ${minutesWhere(store, input)}
+      `SELECT ${bucketOf(`toUInt32(r.${time})`)}, sum(r.runtime_sum) AS busy_seconds, sum(r.wait_sum) AS wait_seconds
+       FROM ${store.database}.${table} AS r
+       WHERE ${timesWhere(store, input, time)}
        GROUP BY at`,
       params,
       options,

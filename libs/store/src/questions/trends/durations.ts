@@ -4,14 +4,15 @@ import { ask, type AskOptions } from '../options.ts';
 import {
   bucketOf,
   canReadEvents,
+  countedSpan,
+  countsOf,
   DAY,
   eventsOf,
   filled,
   HOUR,
-  MINUTE,
-  minutesWhere,
   paramsOf,
   spanOf,
+  timesWhere,
   type TrendInput,
   type TrendSource,
   type TrendSpan,
@@ -74,16 +75,17 @@ const HOURLY_SECONDS = 10 * DAY;
 export async function durationTrend(store: Store, input: TrendInput, options: AskOptions = {}): Promise<DurationTrend> {
   const { span, from, source } = await planOf(store, input, options);
   const params = { ...paramsOf(input, span), bucket: span.bucket };
+  const { table, time } = countsOf(input, span);
   // counts first: an event that comes between the two makes no percentile of fewer than are counted
   const figures = await ask(
     store,
     'trend durations',
     figuresRow,
-    `SELECT ${bucketOf('toUInt32(r.minute)')}, sum(r.runtime_count) AS runtime_count, sum(r.runtime_sum) AS runtime_sum,
+    `SELECT ${bucketOf(`toUInt32(r.${time})`)}, sum(r.runtime_count) AS runtime_count, sum(r.runtime_sum) AS runtime_sum,
             max(r.runtime_max) AS runtime_max, sum(r.wait_count) AS wait_count, sum(r.wait_sum) AS wait_sum,
             max(r.wait_max) AS wait_max
-     FROM ${store.database}.task_rollup AS r
-     WHERE ${minutesWhere(store, input)}
+     FROM ${store.database}.${table} AS r
+     WHERE ${timesWhere(store, input, time)}
      GROUP BY at`,
     params,
     options,
@@ -134,12 +136,14 @@ interface Plan {
 
 /** Sketches are kept of everything by minute and hour, and of each task by hour and day; other scopes read events. */
 async function planOf(store: Store, input: TrendInput, options: AskOptions): Promise<Plan> {
-  const asked = spanOf(input, MINUTE);
+  const asked = countedSpan(input);
   const { task, queue, worker, pool } = input;
   if (task === undefined && queue === undefined && worker === undefined && pool === undefined) {
-    const [table, column] =
-      asked.bucket % HOUR === 0 ? ['hour_duration_rollup', 'hour'] : ['duration_rollup', 'minute'];
-    return { span: asked, source: 'rollup', from: sketches(store, table, column, minutesWhere(store, input, column)) };
+    const [table, time] =
+      asked.bucket % HOUR === 0
+        ? (['hour_duration_rollup', 'hour'] as const)
+        : (['duration_rollup', 'minute'] as const);
+    return { span: asked, source: 'rollup', from: sketches(store, table, time, timesWhere(store, input, time)) };
   }
   const readable = await canReadEvents(store, input, asked, options);
   if (readable && asked.bucket % HOUR !== 0) return { span: asked, source: 'events', from: every(store, input) };
@@ -147,9 +151,11 @@ async function planOf(store: Store, input: TrendInput, options: AskOptions): Pro
   if (names !== null) {
     const daily = asked.to - asked.from > HOURLY_SECONDS;
     const span = spanOf(input, daily ? DAY : HOUR);
-    const [table, column] = daily ? ['name_day_duration_rollup', 'day'] : ['name_duration_rollup', 'hour'];
-    const where = minutesWhere(store, { cluster: input.cluster }, column);
-    return { span, source: 'rollup', from: sketches(store, table, column, `${where} AND r.name IN (${names})`) };
+    const [table, time] = daily
+      ? (['name_day_duration_rollup', 'day'] as const)
+      : (['name_duration_rollup', 'hour'] as const);
+    const where = timesWhere(store, { cluster: input.cluster }, time);
+    return { span, source: 'rollup', from: sketches(store, table, time, `${where} AND r.name IN (${names})`) };
   }
   if (readable) return { span: asked, source: 'events', from: every(store, input) };
   return { span: asked, source: null, from: null };
@@ -167,7 +173,8 @@ async function namesOf(
 ): Promise<string | null> {
   if (queue === undefined) return '{task:String}';
   const own = `r.queue = {queue:String}`;
-  const where = minutesWhere(store, { cluster, task });
+  const { table, time } = countsOf({ queue }, span);
+  const where = timesWhere(store, { cluster, task }, time);
   const rows = await ask(
     store,
     'trend queue tasks',
@@ -175,12 +182,12 @@ async function namesOf(
     `SELECT min(others = 0) AS alone
      FROM (SELECT r.name AS name, sumIf(r.runtime_count + r.wait_count, ${own}) AS own,
                   sumIf(r.runtime_count + r.wait_count, NOT ${own}) AS others
-           FROM ${store.database}.task_rollup AS r WHERE ${where} GROUP BY name HAVING own > 0)`,
+           FROM ${store.database}.${table} AS r WHERE ${where} GROUP BY name HAVING own > 0)`,
     paramsOf({ cluster, task, queue }, span),
     options,
   );
   if (rows[0]?.alone !== 1) return null;
-  return `SELECT r.name FROM ${store.database}.task_rollup AS r WHERE ${where} AND ${own} GROUP BY r.name`;
+  return `SELECT r.name FROM ${store.database}.${table} AS r WHERE ${where} AND ${own} GROUP BY r.name`;
 }
 
 const LEVELS = '0.5, 0.9, 0.95, 0.99';

@@ -4,12 +4,13 @@ import { ask, type AskOptions } from '../options.ts';
 import {
   bucketOf,
   canReadEvents,
+  countedSpan,
+  countsOf,
   eventsOf,
   HOUR,
-  MINUTE,
-  minutesWhere,
   paramsOf,
   spanOf,
+  timesWhere,
   type TrendInput,
   type TrendSource,
 } from './scope.ts';
@@ -41,7 +42,7 @@ const cellRow = z.object({ at: z.number(), row: z.number(), tasks: z.number() })
 
 /** How long tasks that succeeded ran, over time. @throws StoreError */
 export async function runtimeHeatMap(store: Store, input: TrendInput, options: AskOptions = {}): Promise<HeatMap> {
-  const asked = spanOf(input, MINUTE);
+  const asked = countedSpan(input);
   const { task, queue, worker, pool } = input;
   const readable = await canReadEvents(store, input, asked, options);
   const kept = queue === undefined && worker === undefined && pool === undefined;
@@ -73,16 +74,17 @@ function heatOfSketches(store: Store, input: TrendInput, bucket: number, row: (s
   const { cluster, task } = input;
   const [table, column] =
     task !== undefined
-      ? ['name_duration_rollup', 'hour']
+      ? (['name_duration_rollup', 'hour'] as const)
       : bucket % HOUR === 0
-        ? ['hour_duration_rollup', 'hour']
-        : ['duration_rollup', 'minute'];
+        ? (['hour_duration_rollup', 'hour'] as const)
+        : (['duration_rollup', 'minute'] as const);
+  const counts = countsOf({ task }, { bucket });
   const db = store.database;
   return `SELECT s.at AS at, ${row('seconds')} AS row, toUInt64(round(count() * any(c.counted) / ${PARTS})) AS tasks
     FROM (SELECT ${bucketOf(`toUInt32(r.${column})`)}, quantilesDDMerge(0.01, ${LEVELS})(r.runtime) AS quantiles
-          FROM ${db}.${table} AS r WHERE ${minutesWhere(store, { cluster, task }, column)} GROUP BY at) AS s
-    INNER JOIN (SELECT ${bucketOf('toUInt32(r.minute)')}, sum(r.runtime_count) AS counted
-          FROM ${db}.task_rollup AS r WHERE ${minutesWhere(store, { cluster, task })} GROUP BY at) AS c ON c.at = s.at
+          FROM ${db}.${table} AS r WHERE ${timesWhere(store, { cluster, task }, column)} GROUP BY at) AS s
+    INNER JOIN (SELECT ${bucketOf(`toUInt32(r.${counts.time})`)}, sum(r.runtime_count) AS counted
+          FROM ${db}.${counts.table} AS r WHERE ${timesWhere(store, { cluster, task }, counts.time)} GROUP BY at) AS c ON c.at = s.at
     ARRAY JOIN s.quantiles AS seconds
     WHERE c.counted > 0
     GROUP BY at, row

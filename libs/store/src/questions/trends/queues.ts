@@ -3,11 +3,10 @@ import type { Store } from '../../store.ts';
 import { ask, type AskOptions } from '../options.ts';
 import {
   canReadEvents,
+  countedSpan,
   eventsOf,
-  MINUTE,
   paramsOf,
   pointsOf,
-  spanOf,
   type TrendInput,
   type TrendSource,
 } from './scope.ts';
@@ -59,7 +58,7 @@ const percentileRow = z.object({ cluster: z.string(), queue: z.string(), wait_p9
 
 /** How long tasks waited in each queue, and how deep it was. @throws StoreError */
 export async function queueTrends(store: Store, input: TrendInput, options: AskOptions = {}): Promise<QueueTrends> {
-  const span = spanOf(input, MINUTE);
+  const span = countedSpan(input);
   const points = (span.to - span.from) / span.bucket;
   const params = { ...paramsOf(input, span), bucket: span.bucket };
   const percentiles = (await canReadEvents(store, input, span, options)) ? 'events' : null;
@@ -74,7 +73,7 @@ export async function queueTrends(store: Store, input: TrendInput, options: AskO
               arrayMap((seconds, tasks) -> if(tasks = 0, NULL, seconds / tasks),
                        sumResample(0, ${points}, 1)(r.wait_sum, r.point),
                        sumResample(0, ${points}, 1)(r.wait_count, r.point)) AS wait
-       FROM ${pointsOf(store, input, ['cluster', 'queue'])} AS r
+       FROM ${pointsOf(store, input, span, ['cluster', 'queue'])} AS r
        WHERE r.queue != ''
        GROUP BY cluster, queue
        ORDER BY wait_seconds / greatest(wait_count, 1) DESC, cluster, queue

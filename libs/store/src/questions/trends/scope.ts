@@ -38,6 +38,34 @@ export function spanOf(input: TrendInput, least = 1): TrendSpan {
   return { bucket, from, to: Math.max(Math.ceil(input.to / bucket) * bucket, from + bucket) };
 }
 
+/** A span so long is counted by the hour: of a month of minutes there are too many for a second. Seconds. */
+export const LONG = 4 * DAY;
+
+/** The span of a question of counts. */
+export const countedSpan = (input: TrendInput): TrendSpan =>
+  spanOf(input, input.to - input.from > LONG ? HOUR : MINUTE);
+
+/** Where counts are kept: a table, and its column of time. */
+export interface Counts {
+  readonly table: string;
+  readonly time: 'minute' | 'hour';
+}
+
+/**
+ * The smallest rollup that knows the counts of a scope in these buckets, grouped `by` its columns. By the hour they are kept of
+ * tasks and queues, and of workers, but not of both together.
+ */
+export function countsOf(
+  { task, queue, worker, pool }: TrendScope,
+  { bucket }: Pick<TrendSpan, 'bucket'>,
+  by: readonly string[] = [],
+): Counts {
+  const ofTasks = task !== undefined || queue !== undefined || by.includes('name') || by.includes('queue');
+  const ofWorkers = worker !== undefined || pool !== undefined || by.includes('worker');
+  if (bucket % HOUR !== 0 || (ofTasks && ofWorkers)) return { table: 'task_rollup', time: 'minute' };
+  return { table: ofWorkers ? 'worker_hour_rollup' : 'name_hour_rollup', time: 'hour' };
+}
+
 /** One point for every bucket; `blank` where nothing is known to have happened. */
 export function filled<Point extends object>(
   rows: readonly ({ readonly at: number } & Point)[],
@@ -54,7 +82,7 @@ export function filled<Point extends object>(
 /** The bucket of a time in Unix seconds, as `at`; `{bucket:UInt32}` is its width. */
 export const bucketOf = (time: string): string => `intDiv(${time}, {bucket:UInt32}) * {bucket:UInt32} AS at`;
 
-/** The parameters of `minutesWhere` and `eventsOf`. */
+/** The parameters of `timesWhere` and `eventsOf`. */
 export const paramsOf = (scope: TrendScope, { from, to }: TimeRange): Readonly<Record<string, unknown>> => ({
   from,
   to,
@@ -65,10 +93,10 @@ export const paramsOf = (scope: TrendScope, { from, to }: TimeRange): Readonly<R
   ),
 });
 
-/** Of `task_rollup AS r`, or any rollup that has the columns which the scope names: whole minutes of the span. */
-export const minutesWhere = (store: Store, scope: TrendScope, column = 'minute'): string =>
+/** Of any rollup `AS r` that has the columns which the scope names: its whole minutes, hours or days within the span. */
+export const timesWhere = (store: Store, scope: TrendScope, time: 'minute' | 'hour' | 'day'): string =>
   [
-    `r.${column} >= toDateTime({from:UInt32}, 'UTC') AND r.${column} < toDateTime({to:UInt32}, 'UTC')`,
+    `r.${time} >= toDateTime({from:UInt32}, 'UTC') AND r.${time} < toDateTime({to:UInt32}, 'UTC')`,
     ...conditionsOf(store, scope, 'r'),
   ].join(' AND ');
 
@@ -78,17 +106,19 @@ const SUMS = [
 ];
 
 /**
- * `task_rollup` of the scope as `FROM` takes it, added up by these columns and `point`, the number of the bucket: what is put
+ * Counts of the scope as `FROM` takes them, added up by these columns and `point`, the number of the bucket: what is put
  * into one array a row after that is of a few thousand rows instead of millions.
  */
-export const pointsOf = (store: Store, scope: TrendScope, by: readonly string[]): string =>
-  `(SELECT ${by.map((column) => `r.${column} AS ${column}`).join(', ')},
-           intDiv(toUInt32(r.minute) - {from:UInt32}, {bucket:UInt32}) AS point,
+export function pointsOf(store: Store, scope: TrendScope, span: TrendSpan, by: readonly string[]): string {
+  const { table, time } = countsOf(scope, span, by);
+  return `(SELECT ${by.map((column) => `r.${column} AS ${column}`).join(', ')},
+           intDiv(toUInt32(r.${time}) - {from:UInt32}, {bucket:UInt32}) AS point,
            ${SUMS.map((column) => `sum(r.${column}) AS ${column}`).join(', ')},
            max(r.runtime_max) AS runtime_max, max(r.wait_max) AS wait_max
-    FROM ${store.database}.task_rollup AS r
-    WHERE ${minutesWhere(store, scope)}
+    FROM ${store.database}.${table} AS r
+    WHERE ${timesWhere(store, scope, time)}
     GROUP BY ${by.join(', ')}, point)`;
+}
 
 function conditionsOf(store: Store, scope: TrendScope, table: string): string[] {
   return [
@@ -137,12 +167,14 @@ export async function canReadEvents(
   options: AskOptions,
 ): Promise<boolean> {
   const { cluster } = scope;
+  // the hours that the span touches
+  const hours = { from: Math.floor(range.from / HOUR) * HOUR, to: Math.ceil(range.to) };
   const [row] = await ask(
     store,
     'trend size',
     countRow,
-    `SELECT sum(r.events) AS events FROM ${store.database}.task_rollup AS r WHERE ${minutesWhere(store, { cluster })}`,
-    paramsOf({ cluster }, range),
+    `SELECT sum(r.events) AS events FROM ${store.database}.name_hour_rollup AS r WHERE ${timesWhere(store, { cluster }, 'hour')}`,
+    paramsOf({ cluster }, hours),
     options,
   );
   return (row?.events ?? 0) <= MOST_EVENTS;

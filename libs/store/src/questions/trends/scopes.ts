@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
 import { ask, type AskOptions, type TimeRange } from '../options.ts';
-import { minutesWhere, paramsOf } from './scope.ts';
+import { HOUR, paramsOf, timesWhere } from './scope.ts';
 
 /** What trends of a span may be narrowed to; each in order, at most 500. */
 export interface TrendScopes {
@@ -13,29 +13,40 @@ export interface TrendScopes {
 
 const MOST = 500;
 
-const valueRow = z.object({ tasks: z.array(z.string()), queues: z.array(z.string()), workers: z.array(z.string()) });
+const names = z.array(z.string());
+const taskRow = z.object({ tasks: names, queues: names });
+const workerRow = z.object({ workers: names });
 const poolRow = z.object({ pools: z.array(z.string()) });
 
-/** Tasks, queues, workers and pools of a span. @throws StoreError */
+/** Tasks, queues, workers and pools of the hours that a span touches. @throws StoreError */
 export async function trendScopes(
   store: Store,
   input: TimeRange & { readonly cluster?: string | undefined },
   options: AskOptions = {},
 ): Promise<TrendScopes> {
-  const from = Math.floor(input.from);
+  const from = Math.floor(input.from / HOUR) * HOUR;
   const to = Math.ceil(input.to);
   const { cluster } = input;
   const params = paramsOf({ cluster }, { from, to });
-  const [values, pools] = await Promise.all([
+  const [tasks, workers, pools] = await Promise.all([
     ask(
       store,
       'trend scopes',
-      valueRow,
+      taskRow,
       `SELECT arraySort(groupUniqArrayIf(${MOST})(r.name, r.name != '')) AS tasks,
-              arraySort(groupUniqArrayIf(${MOST})(r.queue, r.queue != '')) AS queues,
-              arraySort(groupUniqArrayIf(${MOST})(r.worker, r.received + r.started + r.succeeded > 0)) AS workers
-       FROM ${store.database}.task_rollup AS r
-       WHERE ${minutesWhere(store, { cluster })}`,
+              arraySort(groupUniqArrayIf(${MOST})(r.queue, r.queue != '')) AS queues
+       FROM ${store.database}.name_hour_rollup AS r
+       WHERE ${timesWhere(store, { cluster }, 'hour')}`,
+      params,
+      options,
+    ),
+    ask(
+      store,
+      'trend workers of a span',
+      workerRow,
+      `SELECT arraySort(groupUniqArrayIf(${MOST})(r.worker, r.received + r.started + r.succeeded > 0)) AS workers
+       FROM ${store.database}.worker_hour_rollup AS r
+       WHERE ${timesWhere(store, { cluster }, 'hour')}`,
       params,
       options,
     ),
@@ -51,5 +62,9 @@ export async function trendScopes(
       options,
     ),
   ]);
-  return { ...(values[0] ?? { tasks: [], queues: [], workers: [] }), pools: pools[0]?.pools ?? [] };
+  return {
+    ...(tasks[0] ?? { tasks: [], queues: [] }),
+    workers: workers[0]?.workers ?? [],
+    pools: pools[0]?.pools ?? [],
+  };
 }

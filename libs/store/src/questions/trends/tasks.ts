@@ -3,14 +3,13 @@ import type { Store } from '../../store.ts';
 import { ask, type AskOptions } from '../options.ts';
 import {
   canReadEvents,
+  countedSpan,
   DAY,
   eventsOf,
   HOUR,
-  MINUTE,
-  minutesWhere,
   paramsOf,
   pointsOf,
-  spanOf,
+  timesWhere,
   type TrendInput,
   type TrendSource,
   type TrendSpan,
@@ -66,7 +65,7 @@ const percentilesRow = z.object({ name: z.string(), runtime: z.array(measure), w
 
 /** Which tasks were run, how long they took, and how they ended. @throws StoreError */
 export async function taskTrends(store: Store, input: TrendInput, options: AskOptions = {}): Promise<TaskTrends> {
-  const span = spanOf(input, MINUTE);
+  const span = countedSpan(input);
   const params = { ...paramsOf(input, span), bucket: span.bucket };
   const percentiles = await percentilesOf(store, input, span, options);
   const [rows, measured] = await Promise.all([
@@ -81,7 +80,7 @@ export async function taskTrends(store: Store, input: TrendInput, options: AskOp
               sumResample(0, ${(span.to - span.from) / span.bucket}, 1)(
                 r.succeeded + r.failed + r.revoked + r.rejected, r.point) AS ended,
               count() OVER () AS names
-       FROM ${pointsOf(store, input, ['name'])} AS r
+       FROM ${pointsOf(store, input, span, ['name'])} AS r
        GROUP BY name
        ORDER BY succeeded + failed DESC, received DESC, name
        LIMIT ${MOST_TASKS}`,
@@ -140,7 +139,7 @@ async function percentilesOf(
   // whole days, and the hours before and after them
   const firstDay = Math.min(Math.ceil(from / DAY) * DAY, to);
   const lastDay = Math.max(Math.floor(to / DAY) * DAY, firstDay);
-  const where = (column: string): string => minutesWhere(store, { cluster, task }, column);
+  const where = (time: 'hour' | 'day'): string => timesWhere(store, { cluster, task }, time);
   const sql = `SELECT name, quantilesDDMerge(0.01, ${LEVELS})(ran) AS runtime, quantilesDDMerge(0.01, ${LEVELS})(waited) AS wait
      FROM (
        SELECT r.name AS name, r.runtime AS ran, r.wait AS waited FROM ${store.database}.name_duration_rollup AS r

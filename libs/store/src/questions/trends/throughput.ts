@@ -5,12 +5,14 @@ import type { EventCounts, SeriesPoint } from '../overview.ts';
 import {
   bucketOf,
   canReadEvents,
+  countedSpan,
+  countsOf,
   eventsOf,
   filled,
   MINUTE,
-  minutesWhere,
   paramsOf,
   spanOf,
+  timesWhere,
   type TrendInput,
   type TrendSource,
 } from './scope.ts';
@@ -43,13 +45,14 @@ export async function throughput(store: Store, input: TrendInput, options: AskOp
   const fine = spanOf(input);
   const source: TrendSource =
     fine.bucket % MINUTE !== 0 && (await canReadEvents(store, input, fine, options)) ? 'events' : 'rollup';
-  const span = source === 'events' ? fine : spanOf(input, MINUTE);
+  const span = source === 'events' ? fine : countedSpan(input);
+  const { table, time } = countsOf(input, span);
   const counted =
     source === 'events'
       ? `${bucketOf('happened_at')}, ${KINDS.map((kind) => `countIf(type = 'task-${kind}') AS ${kind}`).join(', ')}
          FROM ${eventsOf(store, input, ['type'])}`
-      : `${bucketOf('toUInt32(r.minute)')}, ${KINDS.map((kind) => `sum(r.${kind}) AS ${kind}`).join(', ')}
-         FROM ${store.database}.task_rollup AS r WHERE ${minutesWhere(store, input)}`;
+      : `${bucketOf(`toUInt32(r.${time})`)}, ${KINDS.map((kind) => `sum(r.${kind}) AS ${kind}`).join(', ')}
+         FROM ${store.database}.${table} AS r WHERE ${timesWhere(store, input, time)}`;
   const rows = await ask(
     store,
     'trend throughput',

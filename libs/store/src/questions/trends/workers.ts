@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
 import { ask, type AskOptions } from '../options.ts';
-import { inPool, MINUTE, paramsOf, pointsOf, spanOf, type TrendInput } from './scope.ts';
+import { countedSpan, inPool, paramsOf, pointsOf, type TrendInput } from './scope.ts';
 
 /** A worker over the span. Null: it did not say. Memory is not among what Celery's workers tell. */
 export interface WorkerTrendLine {
@@ -45,7 +45,7 @@ const sampleRow = z.object({
 
 /** What each worker did, and how loaded it was. Who only sends tasks is none. @throws StoreError */
 export async function workerTrends(store: Store, input: TrendInput, options: AskOptions = {}): Promise<WorkerTrends> {
-  const span = spanOf(input, MINUTE);
+  const span = countedSpan(input);
   const params = { ...paramsOf(input, span), bucket: span.bucket };
   const samples = [
     "s.timestamp >= toDateTime64({from:UInt32}, 6, 'UTC') AND s.timestamp < toDateTime64({to:UInt32}, 6, 'UTC')",
@@ -62,7 +62,7 @@ export async function workerTrends(store: Store, input: TrendInput, options: Ask
               sum(r.failed) AS failed, sum(r.retried) AS retried, sum(r.runtime_sum) AS busy_seconds,
               sumResample(0, ${(span.to - span.from) / span.bucket}, 1)(
                 r.succeeded + r.failed + r.revoked + r.rejected, r.point) AS ended
-       FROM ${pointsOf(store, input, ['cluster', 'worker'])} AS r
+       FROM ${pointsOf(store, input, span, ['cluster', 'worker'])} AS r
        GROUP BY cluster, worker
        HAVING sum(r.received) + started + succeeded + failed > 0
        ORDER BY busy_seconds DESC, started DESC, cluster, worker
