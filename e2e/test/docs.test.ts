@@ -21,10 +21,10 @@ function found(texts: readonly string[], pattern: RegExp): string[] {
 
 test('docs/errors.md names every error code, and no other', () => {
   const prefixes =
-    'CELERY|BROKER|BUS|STORE|CONFIG|CLUSTER|COLLECTOR|BATCH|TASK|CONTROL|CURSOR|ERROR|LIVE|INPUT|QUEUE|SEND|RETRY|ABORT|GATEWAY_STOPPING';
+    'CELERY|BROKER|BUS|STORE|CONFIG|CLUSTER|COLLECTOR|BATCH|TASK|CONTROL|CURSOR|ERROR|LIVE|INPUT|MARK|QUERY|QUEUE|SQL|SEND|RETRY|ABORT|GATEWAY_STOPPING';
   const inCode = found(sources(), new RegExp(`'((?:${prefixes})(?:_[A-Z]+)*)'`, 'g'));
-  // names of Celery's settings and of tRPC's own codes are no codes of ours
-  const foreign = ['CELERY_BROKER_URL', 'BROKER_URL'];
+  // names of Celery's settings and ClickHouse's codes are no codes of ours
+  const foreign = ['CELERY_BROKER_URL', 'BROKER_URL', 'QUERY_IS_TOO_LARGE', 'QUERY_WAS_CANCELLED'];
   const inDocs = found(
     [readFileSync(`${root}/docs/errors.md`, 'utf8')],
     new RegExp(`\`((?:${prefixes})(?:_[A-Z]+)*)\``, 'g'),
@@ -39,6 +39,19 @@ test('docs/telemetry.md names every metric, and no other', () => {
   const inDocs = found([readFileSync(`${root}/docs/telemetry.md`, 'utf8')], /`(meadow_[a-z_]+)`/g);
   expect(inDocs).toEqual([...named, ...counters].sort());
 });
+
+test('the dashboard over Prometheus asks for metrics that there are', () => {
+  const inDocs = found([readFileSync(`${root}/docs/telemetry.md`, 'utf8')], /`(meadow_[a-z_]+)`/g);
+  const dashboard = JSON.parse(readFileSync(`${root}/infra/grafana/meadow-prometheus.json`, 'utf8')) as Dashboard;
+  const asked = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr));
+  const names = found(asked, /(meadow_[a-z_]+)/g).map((name) => name.replace(/_bucket$/, ''));
+  expect(names.length).toBeGreaterThan(15);
+  expect(names.filter((name) => !inDocs.includes(name))).toEqual([]);
+});
+
+interface Dashboard {
+  readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];
+}
 
 test('every test that docs/guarantees.md names is there', () => {
   const page = readFileSync(`${root}/docs/guarantees.md`, 'utf8');
