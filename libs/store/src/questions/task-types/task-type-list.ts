@@ -31,7 +31,7 @@ const spreadRow = z.object({
   ...{ runtime: z.array(measure), wait: z.array(measure) },
 });
 
-/** p50, p95, p99, right to 1 %, of the whole hours that the range touches; seconds, null where nothing was measured. */
+/** p50, p95, p99, right to 3 %, of the whole hours that the range touches; seconds, null where nothing was measured. */
 type Spread = readonly [number | null, number | null, number | null];
 
 export interface TaskTypeRow extends z.output<typeof countRow> {
