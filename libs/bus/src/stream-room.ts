@@ -24,24 +24,34 @@ interface Fill {
   readonly maxBytes: number;
 }
 
-/** Keeps one sender within the stream's bound. Looks at the stream once a second, and more often the fuller it is. */
+/**
+ * Keeps one sender within the stream's bound. It looks at the stream once a second while it sends, and waits for what it sees only
+ * when it may send no more: a NATS that is away delays nothing twice.
+ */
 export class StreamRoom {
   readonly #look: () => Promise<Fill>;
   #left = 0;
   #until = 0;
+  #looking: Promise<void> | null = null;
 
   constructor(look: () => Promise<Fill>) {
     this.#look = look;
   }
 
-  /** Asks whether a message of so many bytes may be sent. @throws BusError BUS_STREAM_FULL */
+  /** Asks whether a message of so many bytes may be sent. @throws BusError BUS_STREAM_FULL; what the look throws */
   async take(messageBytes: number): Promise<void> {
     const bytes = messageBytes + OVERHEAD;
-    if (this.#left < bytes || performance.now() >= this.#until) await this.#refill(bytes);
+    if (this.#left < bytes) await this.#refill(bytes);
+    else if (performance.now() >= this.#until) this.#refill(bytes).catch(() => undefined);
     this.#left -= bytes;
   }
 
-  async #refill(least: number): Promise<void> {
+  #refill(least: number): Promise<void> {
+    this.#looking ??= this.#lookAgain(least).finally(() => (this.#looking = null));
+    return this.#looking;
+  }
+
+  async #lookAgain(least: number): Promise<void> {
     const { bytes, maxBytes } = await this.#look();
     const free = maxBytes <= 0 ? Infinity : maxBytes - bytes;
     this.#left = 0;
