@@ -8,8 +8,8 @@ import type { Store } from './store.ts';
 export interface MigrateOptions {
   readonly signal?: AbortSignal | undefined;
   /**
-   * Runs `fn` while no other replica does, e.g. under a NATS key-value lease. ClickHouse has no locks; without one,
-   * replicas that start at once repeat each other's statements, which is harmless: each is idempotent.
+   * Runs `fn` while no other replica does, e.g. under a NATS key-value lease. ClickHouse has no locks, and statements may be
+   * repeated one after the other, but not at the same time: leave it out only where nobody else migrates.
    */
   readonly withLock?: (<Result>(name: string, fn: () => Promise<Result>) => Promise<Result>) | undefined;
   /** Folder of the numbered `.sql` files. @default the ones of this library */
