@@ -29,6 +29,11 @@ test('one of twenty clusters swallowed by the network, at the start and later: t
   await hole.swallow();
   await using system = await startSystem({ clusters });
   await waitConnected(system, others);
+  // what it takes to make the tables is no lag
+  await waitFor(async () => (await metric(system.aggregators[0]!, 'meadow_aggregator_partitions')).get('') === 8, {
+    what: 'the aggregator to hold all partitions',
+    deadlineMs: 30_000,
+  });
   const direct = names.map((name, db) => ({ name, broker: address(db, redis.port) }));
   await using load = await startLoad(direct, 5_000 / CLUSTERS);
 
