@@ -60,12 +60,9 @@ import {
   workerList,
   type Store,
 } from '@meadow/store';
-import { SharedAnswers } from './shared.ts';
-import { toApiError } from './store-errors.ts';
+import { ASK_TIMEOUT_MS, Asking } from './asking.ts';
 import type { Telemetry } from './telemetry.ts';
 
-/** ClickHouse's own deadline; the store adds 2 s for the answer to arrive. Somebody waits in front of a screen. */
-const ASK_TIMEOUT_MS = 5_000;
 /** Of counts: what was counted by then is told, with the word that there may be more. */
 const FACETS_TIMEOUT_MS = 3_000;
 /** Of a page of an export: somebody waits for a file. */
@@ -78,10 +75,9 @@ const VALUES_KEEP_MS = 10_000;
 /** The store behind the API's port. What many browsers ask alike is asked once a second. */
 export class StoreQuestions implements Questions {
   readonly #store: Store;
-  readonly #telemetry: Telemetry;
+  readonly #asking: Asking;
   readonly #now: () => number;
   readonly #poolOf: (cluster: string, worker: string) => string;
-  readonly #shared = new SharedAnswers();
 
   /**
    * @param now Unix seconds
@@ -94,13 +90,13 @@ export class StoreQuestions implements Questions {
     poolOf: (cluster: string, worker: string) => string,
   ) {
     this.#store = store;
-    this.#telemetry = telemetry;
+    this.#asking = new Asking(telemetry);
     this.#now = now;
     this.#poolOf = poolOf;
   }
 
   overview({ cluster, range }: RangeQuestion): Promise<Overview> {
-    return this.#ask('overview', `${cluster ?? ''} ${range}`, KEEP_MS, async () => {
+    return this.#asking.shared('overview', `${cluster ?? ''} ${range}`, KEEP_MS, async () => {
       const { from, to, bucketSeconds } = spanOf(range, this.#now());
       const options = { timeoutMs: ASK_TIMEOUT_MS };
       const [now, before, gaps, loss, summaries] = await Promise.all([
@@ -135,29 +131,31 @@ export class StoreQuestions implements Questions {
   }
 
   clusterSummaries(): Promise<ReadonlyMap<string, ClusterSummary>> {
-    return this.#ask('cluster summaries', '', KEEP_MS, async () => {
+    return this.#asking.shared('cluster summaries', '', KEEP_MS, async () => {
       const rows = await clusterSummaries(this.#store, { now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS });
       return new Map(rows.map(({ cluster, ...summary }) => [cluster, summary]));
     });
   }
 
   tasks(question: TasksQuestion, signal: AbortSignal): Promise<TaskPage> {
-    return this.#try('task list', () => taskList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+    return this.#asking.ask('task list', () => taskList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
   }
 
   task(question: TaskQuestion, signal: AbortSignal): Promise<TaskRow | null> {
-    return this.#try('task', async () => {
+    return this.#asking.ask('task', async () => {
       const rows = await taskDetail(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS });
       return rows[0] ?? null;
     });
   }
 
   taskEvents(question: TaskQuestion, signal: AbortSignal): Promise<readonly TaskEventRow[]> {
-    return this.#try('task events', () => taskEvents(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+    return this.#asking.ask('task events', () =>
+      taskEvents(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }),
+    );
   }
 
   facets(search: TaskSearch, signal: AbortSignal): Promise<TaskFacets> {
-    return this.#try('task facets', async () => {
+    return this.#asking.ask('task facets', async () => {
       const began = performance.now();
       const { total, exact, ...counted } = await taskFacets(this.#store, search, {
         signal,
@@ -168,31 +166,33 @@ export class StoreQuestions implements Questions {
   }
 
   values({ cluster, field, prefix, range }: SeenValuesQuestion): Promise<readonly SeenValue[]> {
-    return this.#ask('seen values', `${cluster ?? ''} ${field} ${range} ${prefix}`, VALUES_KEEP_MS, () => {
+    return this.#asking.shared('seen values', `${cluster ?? ''} ${field} ${range} ${prefix}`, VALUES_KEEP_MS, () => {
       const from = this.#now() - rangeSeconds(range);
       return seenValues(this.#store, { cluster, field, part: prefix, from }, { timeoutMs: ASK_TIMEOUT_MS });
     });
   }
 
   toldTasks(question: ToldTasksQuestion, signal: AbortSignal): Promise<ReadonlyMap<string, KnownTask>> {
-    return this.#try('told tasks', () => toldTasks(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+    return this.#asking.ask('told tasks', () =>
+      toldTasks(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }),
+    );
   }
 
   queues({ cluster }: { readonly cluster?: string | undefined }): Promise<readonly QueueRow[]> {
-    return this.#ask('queues', cluster ?? '', KEEP_MS, () =>
+    return this.#asking.shared('queues', cluster ?? '', KEEP_MS, () =>
       queueList(this.#store, { cluster, now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS }),
     );
   }
 
   queueTrend({ cluster, queue, range }: QueueTrendQuestion, signal: AbortSignal): Promise<QueueTrend> {
     const span = spanOf(range, this.#now());
-    return this.#try('queue trend', () =>
+    return this.#asking.ask('queue trend', () =>
       queueHistory(this.#store, { cluster, queue, ...span }, { signal, timeoutMs: ASK_TIMEOUT_MS }),
     );
   }
 
   workers({ cluster }: { readonly cluster?: string | undefined }): Promise<readonly WorkerLine[]> {
-    return this.#ask('workers', cluster ?? '', KEEP_MS, async () => {
+    return this.#asking.shared('workers', cluster ?? '', KEEP_MS, async () => {
       const rows = await workerList(this.#store, { cluster, now: this.#now() }, { timeoutMs: ASK_TIMEOUT_MS });
       // of workers that never said a word of themselves the store knows no pool
       return rows.map((row) => (row.pool === '' ? { ...row, pool: this.#poolOf(row.cluster, row.worker) } : row));
@@ -203,7 +203,7 @@ export class StoreQuestions implements Questions {
     const span = spanOf(range, this.#now());
     const [rows, history] = await Promise.all([
       this.workers({ cluster }),
-      this.#try('worker history', () =>
+      this.#asking.ask('worker history', () =>
         workerHistory(this.#store, { cluster, worker, ...span }, { signal, timeoutMs: ASK_TIMEOUT_MS }),
       ),
     ]);
@@ -212,28 +212,30 @@ export class StoreQuestions implements Questions {
   }
 
   gaps(question: SpanQuestion, signal: AbortSignal): Promise<readonly GapRecord[]> {
-    return this.#try('gaps', () => ingestGaps(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+    return this.#asking.ask('gaps', () => ingestGaps(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
   }
 
   poison(question: SpanQuestion, signal: AbortSignal): Promise<readonly PoisonRecord[]> {
-    return this.#try('poison', () => poisonList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+    return this.#asking.ask('poison', () => poisonList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
   }
 
   loss({ cluster, range }: RangeQuestion): Promise<readonly ClusterLoss[]> {
-    return this.#ask('loss', `${cluster ?? ''} ${range}`, KEEP_MS, () =>
+    return this.#asking.shared('loss', `${cluster ?? ''} ${range}`, KEEP_MS, () =>
       ingestLoss(this.#store, { cluster, ...spanOf(range, this.#now()) }, { timeoutMs: ASK_TIMEOUT_MS }),
     );
   }
 
   audit(question: AuditQuestion, signal: AbortSignal): Promise<AuditPage> {
-    return this.#try('audit', () => auditList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+    return this.#asking.ask('audit', () => auditList(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
   }
 
   auditRequest(
     question: { readonly cluster: string; readonly requestId: string },
     signal: AbortSignal,
   ): Promise<readonly AuditRow[]> {
-    return this.#try('audit request', () => auditRequest(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }));
+    return this.#asking.ask('audit request', () =>
+      auditRequest(this.#store, question, { signal, timeoutMs: ASK_TIMEOUT_MS }),
+    );
   }
 
   /** In pages, of which each has its own deadline. @throws ApiError */
@@ -249,7 +251,7 @@ export class StoreQuestions implements Questions {
   }
 
   info(): Promise<StoreInfo & { readonly load: StoreLoad | null }> {
-    return this.#ask('info', '', KEEP_MS, async () => {
+    return this.#asking.shared('info', '', KEEP_MS, async () => {
       const options = { timeoutMs: STATUS_TIMEOUT_MS };
       const [{ version, rows, bytes, tables }, load] = await Promise.all([
         dbInfo(this.#store, options),
@@ -262,7 +264,7 @@ export class StoreQuestions implements Questions {
   /** What is wrong with the store; null when it answers. */
   async problem(): Promise<string | null> {
     try {
-      await this.#ask('ping', '', KEEP_MS, () => ping(this.#store, AbortSignal.timeout(STATUS_TIMEOUT_MS)));
+      await this.#asking.shared('ping', '', KEEP_MS, () => ping(this.#store, AbortSignal.timeout(STATUS_TIMEOUT_MS)));
       return null;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
@@ -271,26 +273,9 @@ export class StoreQuestions implements Questions {
 
   async *#pages<Row>(question: string, pages: AsyncGenerator<readonly Row[]>): AsyncGenerator<readonly Row[]> {
     for (;;) {
-      const page = await this.#try(question, () => pages.next());
+      const page = await this.#asking.ask(question, () => pages.next());
       if (page.done === true) return;
       yield page.value;
-    }
-  }
-
-  #ask<T>(question: string, of: string, keepMs: number, work: () => Promise<T>): Promise<T> {
-    return this.#shared.ask(`${question} ${of}`, keepMs, () => this.#try(question, work));
-  }
-
-  async #try<T>(question: string, work: () => Promise<T>): Promise<T> {
-    const began = performance.now();
-    try {
-      const answer = await work();
-      this.#telemetry.storeAnswered(question, (performance.now() - began) / 1000);
-      return answer;
-    } catch (error) {
-      const told = toApiError(question, error);
-      this.#telemetry.storeFailed(question, told);
-      throw told;
     }
   }
 }
