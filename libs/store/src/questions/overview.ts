@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Store } from '../store.ts';
+import { bucketsOf, countedWidth, HOUR } from './buckets.ts';
 import { ask, limitOf, type AskOptions, type TimeRange } from './options.ts';
-import { countsOf, HOUR, LONG, MINUTE } from './trends/scope.ts';
+import { countsOf } from './trends/scope.ts';
 
 export interface OverviewInput extends TimeRange {
   /** All clusters when left out. */
@@ -81,11 +82,9 @@ const percentilesRow = z.object({ runtime: z.array(percentile), wait: z.array(pe
  * @throws StoreError
  */
 export async function overview(store: Store, input: OverviewInput, options: AskOptions = {}): Promise<Overview> {
-  const bucket = bucketSecondsOf(input);
+  const { bucket, from, to } = bucketsOf(input, input.bucketSeconds, countedWidth(input), MAX_POINTS);
   const { table, time } = countsOf({}, { bucket });
   const [sketches, sketchTime] = bucket % HOUR === 0 ? ['hour_duration_rollup', 'hour'] : ['duration_rollup', 'minute'];
-  const from = Math.floor(input.from / bucket) * bucket;
-  const to = Math.max(Math.ceil(input.to / bucket) * bucket, from + bucket);
   const params = { cluster: input.cluster ?? '', from, to, bucket };
   const within = (column: string): string => `({cluster:String} = '' OR r.cluster = {cluster:String})
        AND r.${column} >= toDateTime({from:UInt32}, 'UTC') AND r.${column} < toDateTime({to:UInt32}, 'UTC')`;
@@ -165,13 +164,6 @@ const NO_EVENTS: EventCounts = {
   ...{ sent: 0, received: 0, started: 0, succeeded: 0 },
   ...{ failed: 0, retried: 0, revoked: 0, rejected: 0 },
 };
-
-function bucketSecondsOf(input: OverviewInput): number {
-  const span = input.to - input.from;
-  const least = Math.max(input.bucketSeconds, span / (MAX_POINTS - 1), 1);
-  const width = span > LONG ? HOUR : MINUTE;
-  return Math.ceil(least / width) * width;
-}
 
 function addCounts(left: EventCounts, right: EventCounts): EventCounts {
   return {

@@ -2,6 +2,7 @@ import { queueRow, type QueueRow } from '@meadow/contract';
 import { z } from 'zod';
 import { seconds } from '../columns.ts';
 import type { Store } from '../store.ts';
+import { bucketsOf } from './buckets.ts';
 import { ask, type AskOptions, type TimeRange } from './options.ts';
 
 export interface QueueListInput {
@@ -46,7 +47,6 @@ export interface QueueHistory {
 }
 
 const MOST_QUEUES = 5_000;
-const MOST_POINTS = 1_000;
 /** Names are looked for so far back among tasks. */
 const NAMES_SECONDS = 30 * 86_400;
 
@@ -118,10 +118,7 @@ export async function queueHistory(
   input: QueueHistoryInput,
   options: AskOptions = {},
 ): Promise<QueueHistory> {
-  const least = Math.max(input.bucketSeconds, (input.to - input.from) / (MOST_POINTS - 1), 1);
-  const bucket = Math.ceil(least);
-  const from = Math.floor(input.from / bucket) * bucket;
-  const to = Math.max(Math.ceil(input.to / bucket) * bucket, from + bucket);
+  const { bucket, from, to } = bucketsOf(input, input.bucketSeconds);
   const points = await ask(
     store,
     'queue history',

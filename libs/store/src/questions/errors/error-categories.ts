@@ -1,9 +1,10 @@
 import { ERROR_CATEGORIES, type ErrorCategory, type ErrorRule } from '@meadow/contract';
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { bucketsOf } from '../buckets.ts';
 import { ask, type AskOptions } from '../options.ts';
 import { categoryOf } from './category.ts';
-import { bucketsOf, failuresIn, filled, type FailureFilter } from './source.ts';
+import { failuresIn, filled, type FailureFilter } from './source.ts';
 
 export interface ErrorCategoriesInput extends Omit<FailureFilter, 'fingerprint'> {
   readonly rules: readonly ErrorRule[];

@@ -2,10 +2,11 @@ import type { ErrorRule } from '@meadow/contract';
 import { z } from 'zod';
 import { seconds } from '../../columns.ts';
 import type { Store } from '../../store.ts';
+import { bucketsOf } from '../buckets.ts';
 import { ask, type AskOptions, type TimeRange } from '../options.ts';
 import { categoryOf } from './category.ts';
 import { errorGroupRow, groupColumns, type ErrorGroupRow } from './error-groups.ts';
-import { bucketsOf, failuresIn, filled } from './source.ts';
+import { failuresIn, filled } from './source.ts';
 
 export interface ErrorGroupInput extends TimeRange {
   readonly cluster: string;

@@ -3,9 +3,10 @@ import { ERROR_CATEGORIES, ERROR_STATUSES } from '@meadow/contract';
 import { z } from 'zod';
 import { seconds } from '../../columns.ts';
 import type { Store } from '../../store.ts';
+import { bucketsOf } from '../buckets.ts';
 import { ask, limitOf, type AskOptions } from '../options.ts';
 import { categoryOf } from './category.ts';
-import { bucketsOf, failuresIn, filled, type FailureFilter } from './source.ts';
+import { failuresIn, filled, type FailureFilter } from './source.ts';
 
 /** By what groups are ordered, the most or the newest first. `rise`: failures in the newer half of the span less those in the older. */
 export const ERROR_ORDERS = ['failures', 'last_seen', 'first_seen', 'rise'] as const;

@@ -1,3 +1,4 @@
+import type { Buckets } from '../buckets.ts';
 import type { TimeRange } from '../options.ts';
 
 /** Which failures. */
@@ -50,23 +51,6 @@ export function failuresIn(
       WHERE f.hour >= toStartOfHour(toDateTime({from:UInt32}, 'UTC')) AND f.hour < toDateTime({to:UInt32}, 'UTC') ${conditions}
     )`,
   };
-}
-
-/** Points of a series at most. */
-const MOST_POINTS = 1_000;
-
-/** Whole buckets around a span. */
-interface Buckets extends TimeRange {
-  /** Seconds. */
-  readonly bucket: number;
-}
-
-/** @param seconds as wide as is wanted; `width`: as narrow as can be told */
-export function bucketsOf({ from, to }: TimeRange, seconds: number, width: number): Buckets {
-  const least = Math.max(seconds, (to - from) / (MOST_POINTS - 1), 1);
-  const bucket = Math.ceil(least / width) * width;
-  const begin = Math.floor(from / bucket) * bucket;
-  return { bucket, from: begin, to: Math.max(Math.ceil(to / bucket) * bucket, begin + bucket) };
 }
 
 /** One value for each bucket, 0 where nothing was told. */

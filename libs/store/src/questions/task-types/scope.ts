@@ -1,23 +1,10 @@
 import type { TimeRange } from '../options.ts';
-import { DAY, HOUR, LONG, MINUTE } from '../trends/scope.ts';
+import { DAY, HOUR } from '../buckets.ts';
 
 /** One task by its name. */
 export interface TaskTypeName {
   readonly cluster: string;
   readonly name: string;
-}
-
-/** Whole buckets, that counts by the minute can be put into. */
-export interface Buckets extends TimeRange {
-  readonly bucket: number;
-}
-
-/** The range widened to whole buckets of minutes, of hours where it is long; wider ones where there would be more than 1000. */
-export function bucketsOf({ from, to }: TimeRange, bucketSeconds: number): Buckets {
-  const width = to - from > LONG ? HOUR : MINUTE;
-  const bucket = Math.ceil(Math.max(bucketSeconds, (to - from) / 999, 1) / width) * width;
-  const begin = Math.floor(from / bucket) * bucket;
-  return { bucket, from: begin, to: Math.max(Math.ceil(to / bucket) * bucket, begin + bucket) };
 }
 
 /**

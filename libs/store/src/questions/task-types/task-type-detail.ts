@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { bucketsOf, countedWidth } from '../buckets.ts';
 import { ask, type AskOptions, type TimeRange } from '../options.ts';
 import { countsOf } from '../trends/scope.ts';
-import { bucketsOf, type TaskTypeName } from './scope.ts';
+import type { TaskTypeName } from './scope.ts';
 
 export interface TaskTypeDetailInput extends TimeRange, TaskTypeName {
   /** Width of a point of the series, whole minutes. */
@@ -42,7 +43,7 @@ export async function taskTypeDetail(
   input: TaskTypeDetailInput,
   options: AskOptions = {},
 ): Promise<TaskTypeDetail> {
-  const { from, to, bucket } = bucketsOf(input, input.bucketSeconds);
+  const { from, to, bucket } = bucketsOf(input, input.bucketSeconds, countedWidth(input));
   const params = { cluster: input.cluster, name: input.name, from, to };
   const within = (column: 'minute' | 'hour'): string => `r.cluster = {cluster:String} AND r.name = {name:String}
          AND r.${column} >= toDateTime({from:UInt32}, 'UTC') AND r.${column} < toDateTime({to:UInt32}, 'UTC')`;

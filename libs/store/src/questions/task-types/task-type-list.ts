@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { bucketsOf, countedWidth } from '../buckets.ts';
 import { ask, type AskOptions, type TimeRange } from '../options.ts';
 import { countsOf } from '../trends/scope.ts';
-import { bucketsOf, sketchesOf, sketchParams } from './scope.ts';
+import { sketchesOf, sketchParams } from './scope.ts';
 
 export interface TaskTypeListInput extends TimeRange {
   /** All clusters when left out. */
@@ -57,7 +58,7 @@ export async function taskTypeList(
   input: TaskTypeListInput,
   options: AskOptions = {},
 ): Promise<TaskTypeList> {
-  const { from, to, bucket } = bucketsOf(input, input.bucketSeconds);
+  const { from, to, bucket } = bucketsOf(input, input.bucketSeconds, countedWidth(input));
   const params = { cluster: input.cluster ?? '', from, to, bucket, limit: MOST_TYPES };
   const { table, time } = countsOf({}, { bucket }, ['name']);
   const ofCluster = `({cluster:String} = '' OR r.cluster = {cluster:String}) AND r.name != ''`;

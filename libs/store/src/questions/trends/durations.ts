@@ -1,21 +1,19 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { DAY, HOUR, type Buckets } from '../buckets.ts';
 import { ask, type AskOptions } from '../options.ts';
 import {
   bucketOf,
   canReadEvents,
   countedSpan,
   countsOf,
-  DAY,
   eventsOf,
   filled,
-  HOUR,
   paramsOf,
   spanOf,
   timesWhere,
   type TrendInput,
   type TrendSource,
-  type TrendSpan,
 } from './scope.ts';
 
 /**
@@ -128,7 +126,7 @@ export async function durationTrend(store: Store, input: TrendInput, options: As
 }
 
 interface Plan {
-  readonly span: TrendSpan;
+  readonly span: Buckets;
   readonly source: TrendSource | null;
   /** What to select after `at`, up to `GROUP BY`; null where percentiles are not to be had. */
   readonly from: string | null;
@@ -168,7 +166,7 @@ async function planOf(store: Store, input: TrendInput, options: AskOptions): Pro
 async function namesOf(
   store: Store,
   { cluster, task, queue }: TrendInput,
-  span: TrendSpan,
+  span: Buckets,
   options: AskOptions,
 ): Promise<string | null> {
   if (queue === undefined) return '{task:String}';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { HOUR } from '../buckets.ts';
 import { ask, type AskOptions } from '../options.ts';
 import {
   bucketOf,
@@ -7,7 +8,6 @@ import {
   countedSpan,
   countsOf,
   eventsOf,
-  HOUR,
   paramsOf,
   spanOf,
   timesWhere,

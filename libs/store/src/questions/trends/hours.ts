@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { HOUR, MINUTE, isLong } from '../buckets.ts';
 import { ask, type AskOptions } from '../options.ts';
-import { countsOf, HOUR, LONG, MINUTE, paramsOf, spanOf, timesWhere, type TrendInput } from './scope.ts';
+import { countsOf, paramsOf, spanOf, timesWhere, type TrendInput } from './scope.ts';
 
 /** An hour of the week, all weeks of the span together. */
 export interface HourOfWeek {
@@ -30,7 +31,7 @@ export async function busiestHours(
   options: AskOptions = {},
 ): Promise<HourOfWeek[]> {
   const { from, to, timeZone } = input;
-  const mayBeHours = to - from > LONG || (from % HOUR === 0 && to % HOUR === 0);
+  const mayBeHours = isLong(input) || (from % HOUR === 0 && to % HOUR === 0);
   const width = mayBeHours && hasWholeHours(timeZone) ? HOUR : MINUTE;
   const span = { ...spanOf({ ...input, bucketSeconds: width }, width), bucket: width };
   const { table, time } = countsOf(input, span);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { bucketsOf, countedWidth, HOUR, type Buckets } from '../buckets.ts';
 import { ask, type AskOptions, type TimeRange } from '../options.ts';
 
 /** What a trend is of: everything, or what fits all that is named here. Names are exact. */
@@ -20,30 +21,11 @@ export interface TrendInput extends TimeRange, TrendScope {
 /** What an answer was made of: counts kept by minute, or every single event. Both are exact. */
 export type TrendSource = 'rollup' | 'events';
 
-/** Whole buckets. */
-export interface TrendSpan extends TimeRange {
-  readonly bucket: number;
-}
-
-const MOST_POINTS = 1_000;
-export const MINUTE = 60;
-export const HOUR = 3_600;
-export const DAY = 86_400;
-
-/** The span of a question, widened to whole buckets of at least `least` seconds, of which the width is a multiple. */
-export function spanOf(input: TrendInput, least = 1): TrendSpan {
-  const wanted = Math.max(input.bucketSeconds, (input.to - input.from) / (MOST_POINTS - 1), 1);
-  const bucket = Math.ceil(wanted / least) * least;
-  const from = Math.floor(input.from / bucket) * bucket;
-  return { bucket, from, to: Math.max(Math.ceil(input.to / bucket) * bucket, from + bucket) };
-}
-
-/** A span so long is counted by the hour: of a month of minutes there are too many for a second. Seconds. */
-export const LONG = 4 * DAY;
+/** The span of a trend, widened to whole buckets of at least `least` seconds, of which the width is a multiple. */
+export const spanOf = (input: TrendInput, least = 1): Buckets => bucketsOf(input, input.bucketSeconds, least);
 
 /** The span of a question of counts. */
-export const countedSpan = (input: TrendInput): TrendSpan =>
-  spanOf(input, input.to - input.from > LONG ? HOUR : MINUTE);
+export const countedSpan = (input: TrendInput): Buckets => spanOf(input, countedWidth(input));
 
 /** Where counts are kept: a table, and its column of time. */
 export interface Counts {
@@ -57,7 +39,7 @@ export interface Counts {
  */
 export function countsOf(
   { task, queue, worker, pool }: TrendScope,
-  { bucket }: Pick<TrendSpan, 'bucket'>,
+  { bucket }: Pick<Buckets, 'bucket'>,
   by: readonly string[] = [],
 ): Counts {
   const ofTasks = task !== undefined || queue !== undefined || by.includes('name') || by.includes('queue');
@@ -69,7 +51,7 @@ export function countsOf(
 /** One point for every bucket; `blank` where nothing is known to have happened. */
 export function filled<Point extends object>(
   rows: readonly ({ readonly at: number } & Point)[],
-  span: TrendSpan,
+  span: Buckets,
   blank: Point,
 ): ({ readonly at: number } & Point)[] {
   const known = new Map(rows.map((row) => [row.at, row]));
@@ -109,7 +91,7 @@ const SUMS = [
  * Counts of the scope as `FROM` takes them, added up by these columns and `point`, the number of the bucket: what is put
  * into one array a row after that is of a few thousand rows instead of millions.
  */
-export function pointsOf(store: Store, scope: TrendScope, span: TrendSpan, by: readonly string[]): string {
+export function pointsOf(store: Store, scope: TrendScope, span: Buckets, by: readonly string[]): string {
   const { table, time } = countsOf(scope, span, by);
   return `(SELECT ${by.map((column) => `r.${column} AS ${column}`).join(', ')},
            intDiv(toUInt32(r.${time}) - {from:UInt32}, {bucket:UInt32}) AS point,

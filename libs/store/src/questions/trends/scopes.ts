@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { HOUR } from '../buckets.ts';
 import { ask, type AskOptions, type TimeRange } from '../options.ts';
-import { HOUR, paramsOf, timesWhere } from './scope.ts';
+import { paramsOf, timesWhere } from './scope.ts';
 
 /** What trends of a span may be narrowed to; each in order, at most 500. */
 export interface TrendScopes {

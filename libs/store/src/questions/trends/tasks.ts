@@ -1,18 +1,16 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { DAY, HOUR, type Buckets } from '../buckets.ts';
 import { ask, type AskOptions } from '../options.ts';
 import {
   canReadEvents,
   countedSpan,
-  DAY,
   eventsOf,
-  HOUR,
   paramsOf,
   pointsOf,
   timesWhere,
   type TrendInput,
   type TrendSource,
-  type TrendSpan,
 } from './scope.ts';
 
 /** One task of the span, by name, all clusters of the scope together. */
@@ -119,7 +117,7 @@ const LEVELS = '0.5, 0.95, 0.99';
 async function percentilesOf(
   store: Store,
   input: TrendInput,
-  span: TrendSpan,
+  span: Buckets,
   options: AskOptions,
 ): Promise<{ source: TrendSource; sql: string; params: Readonly<Record<string, unknown>> } | null> {
   const { cluster, task, queue, worker, pool } = input;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Store } from '../../store.ts';
+import { MINUTE } from '../buckets.ts';
 import { ask, type AskOptions } from '../options.ts';
 import type { EventCounts, SeriesPoint } from '../overview.ts';
 import {
@@ -9,7 +10,6 @@ import {
   countsOf,
   eventsOf,
   filled,
-  MINUTE,
   paramsOf,
   spanOf,
   timesWhere,
